@@ -1,0 +1,1 @@
+"""The engine trains. It knows no textual, no click and no rich."""
