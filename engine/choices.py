@@ -7,6 +7,7 @@ as in PyTorch, with our defaults. A name with a colon ("my_pkg.losses:Focal") is
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
+
 from trainconsole.engine.parts import (
     Count,
     Fraction,
@@ -18,6 +19,7 @@ from trainconsole.engine.parts import (
     Size,
     Unit,
 )
+from trainconsole.engine.tasks import check_metric
 
 # --- loss -------------------------------------------------------------------------------------------------
 
@@ -78,6 +80,10 @@ class Sgd(Optimizer, frozen=True, kw_only=True, tag="sgd"):
     momentum: Fraction = 0.0
     dampening: Unit = 0.0
     nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        if self.nesterov and not (self.momentum > 0 and self.dampening == 0):
+            raise ValueError("nesterov needs momentum above 0 and dampening 0")
 
 
 class Adam(Optimizer, frozen=True, kw_only=True, tag="adam"):
@@ -177,6 +183,10 @@ class MultiStep(Schedule, frozen=True, kw_only=True, tag="multistep"):
     milestones: Annotated[tuple[Count, ...], Meta(min_length=1)]
     gamma: Positive = 0.1
 
+    def __post_init__(self) -> None:
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError("milestones must rise")
+
 
 class Staircase(Schedule, frozen=True, kw_only=True, tag="staircase"):
     """gamma ** floor(step / step_size): exponential decay in flat stairs, counted in steps."""
@@ -228,7 +238,7 @@ class OneCycle(Schedule, frozen=True, kw_only=True, tag="one_cycle"):
     run, and in mid-run the rate in force is the start of the cycle."""
 
     max_lr: Rate | None = None
-    total_steps: Annotated[int, Meta(ge=2)] | None = None
+    total_steps: Annotated[int, Meta(ge=2, le=2**63 - 1)] | None = None
     pct_start: Annotated[float, Meta(gt=0, lt=1)] = 0.3
     anneal_strategy: Literal["cos", "linear"] = "cos"
     div_factor: Annotated[float, Meta(ge=1, lt=1e30)] = 25.0
@@ -247,6 +257,9 @@ class ReduceOnPlateau(Schedule, frozen=True, kw_only=True, tag="reduce_on_platea
     cooldown: Size = 0
     min_lr: NonNegative = 0.0
     eps: NonNegative = 1e-8
+
+    def __post_init__(self) -> None:
+        check_metric(self.metric)
 
 
 AnySchedule = (

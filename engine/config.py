@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
+
 from trainconsole.engine.choices import Adam, AnyLoss, AnyOptimizer, AnySchedule, Constant, CrossEntropy
 from trainconsole.engine.parts import (
     Count,
@@ -17,6 +18,7 @@ from trainconsole.engine.parts import (
     Size,
     Unit,
 )
+from trainconsole.engine.tasks import check_metric
 
 # --- data -------------------------------------------------------------------------------------------------
 
@@ -228,6 +230,9 @@ class EarlyStopping(Part, frozen=True, kw_only=True):
     min_delta: NonNegative = 0.0
     restore_best: bool = True
 
+    def __post_init__(self) -> None:
+        check_metric(self.metric)
+
 
 class Evaluation(Part, frozen=True, kw_only=True):
     """`metric` decides which epoch is best; None takes the task's: accuracy, or mae for regression.
@@ -236,6 +241,9 @@ class Evaluation(Part, frozen=True, kw_only=True):
     metric: str | None = None
     batch_size: Count = 1000
     grad_norm: bool = False
+
+    def __post_init__(self) -> None:
+        check_metric(self.metric)
 
 
 class Scripted(Part, frozen=True, kw_only=True):

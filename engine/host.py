@@ -1,0 +1,143 @@
+"""The process that trains: a thread for the loop, the rest for signals and clients.
+
+Nothing here imports torch before the training thread starts, so that the host answers while torch loads.
+"""
+
+import logging
+import os
+import queue
+import shutil
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from trainconsole.engine.errors import UserError
+from trainconsole.engine.launch import Launch
+from trainconsole.engine.messages import Event, Failed, Interrupt, Interrupted, Request, Stage, Status
+
+if TYPE_CHECKING:
+    from trainconsole.engine.loop import Loop
+    from trainconsole.engine.reporter import Reporter
+
+SIGNAL_CODES = {"SIGINT": 130, "SIGTERM": 143}
+
+log = logging.getLogger("trainconsole")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the process should end: its exit code, and what to say on stderr if anything."""
+
+    code: int
+    error: str = ""
+
+
+class Host:
+    """One session of one run. Events come out of `outbox`, None when there will be no more; then `outcome`
+    is set."""
+
+    def __init__(self, launch: Launch) -> None:
+        self.outbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self.outcome: Outcome | None = None
+        self._launch = launch
+        self._inbox: queue.SimpleQueue[Request | Interrupt] = queue.SimpleQueue()
+        self._early = Status(pid=os.getpid(), run=launch.path.name)
+        self._report: Reporter | None = None
+        # Held while the run begins or is abandoned: a signal finds it before or after, never half begun.
+        self._gate = threading.Lock()
+        self._thread = threading.Thread(target=self._work, name="training", daemon=True)
+
+    @property
+    def status(self) -> Status:
+        return self._report.status if self._report else self._early
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def send(self, request: Request) -> None:
+        """Queue a command; the event that answers it carries its id."""
+        self._inbox.put(request)
+
+    def interrupt(self, signal: str) -> None:
+        """Save and leave at the next step; before training has begun, leave now and remove the directory."""
+        with self._gate:
+            if self._report is None and self.outcome is None:
+                self._abandon(Outcome(SIGNAL_CODES[signal], f"{signal} before training began: nothing kept"))
+            else:
+                self._inbox.put(Interrupt(signal=signal))
+
+    # --- the training thread ---
+
+    def _work(self) -> None:
+        handler = self._open_log()
+        try:
+            outcome = self._train()
+        except UserError as error:
+            outcome = self._failed(str(error))
+        except Exception as error:
+            log.exception("the run failed")
+            outcome = self._failed(f"{type(error).__name__}: {error}")
+        finally:
+            handler.close()
+        with self._gate:
+            if self.outcome is None:
+                self._settle(outcome)
+
+    def _open_log(self) -> logging.Handler:
+        handler = logging.FileHandler(self._launch.path / "host.log")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logging.captureWarnings(True)
+        for logger in (log, logging.getLogger("py.warnings")):
+            logger.addHandler(handler)
+            logger.propagate = False
+        return handler
+
+    def _train(self) -> Outcome:
+        self._stage("loading torch")
+        from trainconsole.engine import session
+
+        trainer = session.set_up(self._launch, self._stage)
+        with self._gate:
+            if self.outcome is not None:
+                return self.outcome
+            loop, self._report = session.begin(trainer, self._launch, self._early, self.outbox, self._inbox)
+        return self._ended(loop)
+
+    def _ended(self, loop: "Loop") -> Outcome:
+        try:
+            event = loop.run()
+        finally:
+            loop.close()
+        if isinstance(event, Interrupted):
+            return Outcome(SIGNAL_CODES[event.signal])
+        if isinstance(event, Failed):
+            return Outcome(1, event.reason)
+        return Outcome(0)
+
+    def _stage(self, stage: Stage) -> None:
+        self._early = replace(self._early, stage=stage)
+
+    def _failed(self, reason: str) -> Outcome:
+        """Before `started` the directory goes; after it the record says why, if the disk lets it."""
+        with self._gate:
+            if self._report is None:
+                self._abandon(Outcome(2, reason))
+                return Outcome(2, reason)
+        log_file = self._launch.path / "host.log"
+        try:
+            self._report.emit(Failed, reason=reason, where="host.log")
+        except (OSError, ValueError):
+            log.exception("the failure could not be recorded")
+        return Outcome(1, f"{reason}\nmore in {log_file}")
+
+    def _abandon(self, outcome: Outcome) -> None:
+        """Nothing was trained: leave no directory. The gate is held."""
+        if self.outcome is None:
+            shutil.rmtree(self._launch.path, ignore_errors=True)
+            self._settle(outcome)
+
+    def _settle(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.outbox.put(None)

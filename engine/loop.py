@@ -1,0 +1,395 @@
+"""The training thread: drains commands at step boundaries, drives the Trainer, emits events. The only loop.
+
+At a boundary: commands -> batch -> update -> schedule. At the end of an epoch: evaluate -> `epoch` event ->
+plateau and early stopping -> checkpoint.
+"""
+
+import queue
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from msgspec.structs import replace
+
+from trainconsole.engine import messages, steering
+from trainconsole.engine.checkpoint import State
+from trainconsole.engine.grammar import GrammarError, parse, tidy
+from trainconsole.engine.history import Rows
+from trainconsole.engine.messages import Command, Event, Interrupt, Request, Trouble
+from trainconsole.engine.metrics import Tally
+from trainconsole.engine.readback import Block
+from trainconsole.engine.reporter import Reporter
+from trainconsole.engine.saver import Kind, Saver
+from trainconsole.engine.script import Script
+from trainconsole.engine.stopwatch import Stopwatch
+from trainconsole.engine.tasks import METRICS
+from trainconsole.engine.trainer import Step, Trainer
+
+READ_BACK = 0.25
+"""Seconds between two read-backs: rows reach the disk, and readers, this often."""
+
+Keep = Literal["best", "last"]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why the loop ends; `keep` says which weights the run ends with."""
+
+    reason: Literal["completed", "stopped", "early_stopping", "interrupted", "nonfinite"]
+    keep: Keep = "last"
+    signal: str = ""
+    trouble: Trouble | None = None
+
+
+Inbox = queue.SimpleQueue[Request | Interrupt]
+
+
+class Loop:
+    """Runs in one thread: requests come in by `inbox`, all that is to be said goes out by `report`."""
+
+    def __init__(
+        self, trainer: Trainer, report: Reporter, saver: Saver, script: Script, inbox: Inbox
+    ) -> None:
+        self._trainer = trainer
+        self._report = report
+        self._saver = saver
+        self._script = script
+        self._inbox = inbox
+        self._waiting: deque[Request | Interrupt] = deque()
+        self._watch = Stopwatch()
+        self._block = Block()
+        self._ending: Ending | None = None
+        self._paused = False
+        self._allowance = 0
+        self._last_rate = trainer.rate
+        self._read_at = 0.0
+        self._epoch_began = (trainer.step, 0.0)
+        self._warned_epoch = 0
+
+    def run(self) -> Event:
+        """Train to the end, a stop or a signal; returns the last event. Other exceptions pass through."""
+        self._report.publish("training", in_force=steering.in_force(self._trainer))
+        self._watch.start()
+        while self._ending is None:
+            if self._trainer.epoch_complete:
+                self._end_epoch()
+                continue
+            self._serve()
+            if self._ending is None and self._trainer.done:
+                self._ending = Ending("completed", keep=self._keep_at_the_end())
+            if self._ending is None:
+                self._train_step()
+        self._watch.stop()
+        return self._conclude(self._ending)
+
+    def close(self) -> None:
+        """Let go of the run directory."""
+        self._report.recorder.close()
+
+    # --- a step ---
+
+    def _train_step(self) -> None:
+        step = self._trainer.train_step()
+        self._last_rate = step.lr
+        now = self._watch.seconds
+        self._block.add(step, now)
+        if self._allowance:
+            self._count_down()
+        if step.withheld or now - self._read_at >= READ_BACK or self._block.full:
+            self._read_back()
+
+    def _count_down(self) -> None:
+        self._allowance -= 1
+        if not self._allowance:
+            self._read_back()
+            self._report.emit(messages.Paused, why="the steps asked for are done")
+
+    def _read_back(self) -> None:
+        """Numbers since the last time come off the device and go to the record."""
+        if not len(self._block):
+            return
+        rows, steps = self._block.rows(self._report.branch), self._block.steps
+        bad = np.flatnonzero(~np.isfinite(rows["loss"]))
+        if len(bad) and self._trainer.config.on_nonfinite != "skip":
+            rows = rows[: int(bad[0]) + 1]
+        for row in rows:
+            self._trainer.count(float(row["loss"]), float(row["metric"]))
+        self._report.rows(rows)
+        self._block.clear()
+        self._measure(rows)
+        if len(bad):
+            self._on_nonfinite(steps[int(bad[0])])
+
+    def _measure(self, rows: Rows) -> None:
+        now = self._watch.seconds
+        speed, elapsed = self._report.status.steps_per_second, now - self._read_at
+        if elapsed > 0:
+            latest = len(rows) / elapsed
+            speed = 0.6 * speed + 0.4 * latest if speed else latest
+        self._read_at = now
+        loss, metric = float(rows[-1]["loss"]), float(rows[-1]["metric"])
+        name = METRICS[self._trainer.data.task][0]
+        self._report.publish(steps_per_second=speed, loss=loss, metric=metric, metric_name=name)
+
+    def _on_nonfinite(self, step: Step) -> None:
+        """The update of `step` was withheld, on an accelerator those after it too."""
+        policy = self._trainer.config.on_nonfinite
+        if policy == "skip" and self._warned_epoch == step.epoch:
+            return
+        trouble = self._trainer.diagnose(step)
+        if policy == "skip":
+            self._warned_epoch = step.epoch
+            self._report.emit(messages.Warned, why=described(trouble), kind="nonfinite", trouble=trouble)
+            return
+        self._trainer.return_to(step)
+        if policy == "fail":
+            self._ending = Ending("nonfinite", trouble=trouble)
+            return
+        self._paused, self._allowance = True, 0
+        self._report.emit(messages.Paused, why=described(trouble), kind="nonfinite", trouble=trouble)
+
+    # --- commands ---
+
+    def _serve(self) -> None:
+        """What is scripted for this boundary, then what has arrived; while paused, what arrives."""
+        trainer = self._trainer
+        for name, text in self._script.due(trainer.step, trainer.epoch, starts_epoch=trainer.starts_epoch):
+            if self._ending is None:
+                self._take(Request(id=name, origin="script", command=text))
+        while self._ending is None and (self._arrived() or self._must_wait):
+            self._take(self._waiting.popleft() if self._waiting else self._wait())
+
+    @property
+    def _must_wait(self) -> bool:
+        return self._paused and not self._allowance
+
+    def _arrived(self) -> bool:
+        while not self._inbox.empty():
+            self._waiting.append(self._inbox.get())
+        return bool(self._waiting)
+
+    def _wait(self) -> Request | Interrupt:
+        self._report.publish("paused", time_left=None)
+        self._watch.stop()
+        request = self._inbox.get()
+        self._watch.start()
+        return request
+
+    def _take(self, request: Request | Interrupt) -> None:
+        self._read_back()
+        if isinstance(request, Interrupt):
+            self._ending = Ending("interrupted", signal=request.signal)
+            return
+        request = replace(request, command=tidy(request.command))
+        try:
+            self._obey(parse(request.command), request)
+        except (GrammarError, steering.Refused) as error:
+            self._report.reject(request, str(error))
+
+    def _obey(self, command: Command, request: Request) -> None:
+        """Carry out `command` and acknowledge it. Raises Refused."""
+        match command:
+            case messages.Pause():
+                self._pause(request)
+            case messages.Resume():
+                self._resume(request)
+            case messages.Next(steps=steps):
+                self._paused, self._allowance = True, steps
+                self._report.acknowledge(request, steering.Effect(after={"steps": steps}))
+                self._report.publish("training")
+            case messages.Stop(keep=keep):
+                self._stop(keep, request)
+            case messages.Evaluate():
+                self._report.acknowledge(request, steering.Effect())
+                self._evaluate_on_request()
+            case messages.SaveCheckpoint(name=name):
+                self._save_on_request(name, request)
+            case messages.Undo() | messages.Rewind():
+                raise steering.Refused("this version cannot go back in a run yet")
+            case _:
+                self._steer(command, request)
+
+    def _steer(self, command: Command, request: Request) -> None:
+        effect = steering.apply(command, self._trainer)
+        self._trainer.lineage.append((self._trainer.step, request.command))
+        self._report.acknowledge(request, effect)
+        self._report.publish(in_force=steering.in_force(self._trainer))
+
+    def _pause(self, request: Request) -> None:
+        if self._must_wait:
+            raise steering.Refused("already paused")
+        self._paused, self._allowance = True, 0
+        self._report.acknowledge(request, steering.Effect({"paused": False}, {"paused": True}))
+        self._report.emit(messages.Paused, why="on request")
+
+    def _resume(self, request: Request) -> None:
+        if not self._paused:
+            raise steering.Refused("not paused")
+        self._paused, self._allowance = False, 0
+        self._report.acknowledge(request, steering.Effect({"paused": True}, {"paused": False}))
+        self._report.emit(messages.Resumed, why="on request")
+        self._report.publish("training")
+
+    def _stop(self, keep: Keep, request: Request) -> None:
+        if keep == "best" and self._trainer.best is None:
+            raise steering.Refused("no epoch has ended yet, so there is no best; 'stop last' keeps what is")
+        self._ending = Ending("stopped", keep=keep)
+        self._trainer.lineage.append((self._trainer.step, request.command))
+        self._report.acknowledge(request, steering.Effect(after={"keep": keep}))
+
+    def _save_on_request(self, name: str, request: Request) -> None:
+        kind: Kind = "named" if name else "last"
+        saved = self._saver.save(self._trainer.state_dict(), kind, self._report.branch, name)
+        if saved is None:
+            raise steering.Refused("nothing has changed since that checkpoint was written")
+        self._report.write(saved)
+        self._report.acknowledge(request, steering.Effect(after={"path": saved.path}))
+
+    # --- evaluation ---
+
+    def _end_epoch(self) -> None:
+        self._read_back()
+        if self._ending is not None or not self._trainer.epoch_complete:
+            return
+        trainer = self._trainer
+        step, began = self._epoch_began
+        seconds = self._watch.seconds - began
+        val = self._validated()
+        if self._breaks_off():
+            return
+        train = trainer.epoch_means()
+        if trainer.close_epoch(train, val):
+            trainer.keep_best()
+        self._report.emit(
+            messages.EpochEnded,
+            epoch=trainer.epochs_done,
+            train=train,
+            val=val,
+            lr=self._last_rate,
+            steps_per_second=(trainer.step - step) / seconds if seconds > 0 else 0.0,
+            best=trainer.best,
+        )
+        if trainer.patience.left(trainer.config.early_stopping) == 0 and not trainer.done:
+            self._ending = Ending("early_stopping", keep=self._keep_at_the_end())
+        self._epoch_began = (trainer.step, self._watch.seconds)
+        self._read_at = self._watch.seconds
+        self._report.publish("training", in_force=steering.in_force(trainer))
+
+    def _validated(self) -> dict[str, float] | None:
+        """Metrics of the validation data; None where there is none, or where the evaluation broke off."""
+        if self._trainer.data.val is None:
+            return None
+        self._report.publish("evaluating")
+        tally = self._trainer.evaluate(self._trainer.data.val, self._ends_now)
+        return tally.result() if tally else None
+
+    def _ends_now(self) -> bool:
+        """A signal or `stop last` is waiting. `stop best` is not among them: it needs the evaluation."""
+        return self._arrived() and any(_is_end(request) for request in self._waiting)
+
+    def _breaks_off(self) -> bool:
+        """Serve the end that waits, ahead of what came before it: the epoch stays open."""
+        if self._ends_now():
+            end = next(request for request in self._waiting if _is_end(request))
+            self._waiting.remove(end)
+            self._take(end)
+        return self._ending is not None
+
+    def _evaluate_on_request(self) -> None:
+        trainer = self._trainer
+        val = self._validated()
+        self._report.publish("paused" if self._must_wait else "training")
+        if trainer.data.val is not None and val is None:
+            return
+        self._report.emit(
+            messages.Evaluated,
+            epoch=trainer.epoch,
+            train=trainer.epoch_means(),
+            val=val,
+            lr=self._last_rate,
+            steps_per_second=self._report.status.steps_per_second,
+            best=trainer.best,
+        )
+
+    # --- the end ---
+
+    def _keep_at_the_end(self) -> Keep:
+        stopping = self._trainer.config.early_stopping
+        restore = stopping.patience is not None and stopping.restore_best and self._trainer.best is not None
+        return "best" if restore else "last"
+
+    def _conclude(self, ending: Ending) -> Event:
+        self._read_back()
+        self._save_all()
+        self._turn_away()
+        if ending.reason == "interrupted":
+            event = self._report.emit(
+                messages.Interrupted, signal=ending.signal, checkpoint="checkpoints/last.pt"
+            )
+        elif ending.trouble is not None:
+            event = self._report.emit(
+                messages.Failed,
+                reason=described(ending.trouble),
+                where="host.log",
+                kind="nonfinite",
+                trouble=ending.trouble,
+            )
+        else:
+            event = self._finish(ending)
+        self._report.publish("finished", time_left=0.0)
+        return event
+
+    def _save_all(self) -> None:
+        if self._trainer.best_state is not None:
+            self._save(self._trainer.best_state, "best")
+        self._save(self._trainer.state_dict(), "last")
+
+    def _save(self, state: State, kind: Kind) -> None:
+        saved = self._saver.save(state, kind, self._report.branch)
+        if saved is not None:
+            self._report.write(saved)
+
+    def _turn_away(self) -> None:
+        self._arrived()
+        for request in self._waiting:
+            if isinstance(request, Request):
+                self._report.reject(request, "the run is ending")
+
+    def _finish(self, ending: Ending) -> Event:
+        trainer = self._trainer
+        if ending.keep == "best":
+            trainer.restore_best_weights()
+        tally = self._tested()
+        return self._report.emit(
+            messages.Finished,
+            reason=ending.reason,
+            test=tally.result() if tally else None,
+            best=trainer.best,
+            run=self._report.recorder.path.name,
+            weights_sha256=trainer.weights_sha256(),
+            lineage=tuple(trainer.lineage),
+            confusion=tally.confusion() if tally else None,
+            classes=trainer.data.classes,
+            note=trainer.data.note,
+        )
+
+    def _tested(self) -> Tally | None:
+        if self._trainer.data.test is None:
+            return None
+        self._report.publish("evaluating")
+        return self._trainer.evaluate(self._trainer.data.test)
+
+
+def _is_end(request: Request | Interrupt) -> bool:
+    return isinstance(request, Interrupt) or tidy(request.command) in ("stop", "stop last")
+
+
+def described(trouble: Trouble) -> str:
+    """One sentence about a non-finite update."""
+    first = ", ".join(str(sample) for sample in trouble.samples[:8])
+    more = f" and {len(trouble.samples) - 8} more" if len(trouble.samples) > 8 else ""
+    return (
+        f"the update of step {trouble.step} was withheld: not finite, first in {trouble.layer};"
+        f" training samples {first}{more}"
+    )

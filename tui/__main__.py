@@ -1,0 +1,5 @@
+"""`python -m trainconsole.tui` is `trainconsole`."""
+
+from trainconsole.tui.cli import main
+
+main()

@@ -1,0 +1,54 @@
+"""Numbers and strings as a terminal shows them: short, and harmless."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def harmless(text: str) -> str:
+    """`text` with control characters replaced, so that a string from a run cannot drive the terminal."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def number(value: Any) -> str:
+    """Four significant digits for a float, thousands separated for a whole number."""
+    if value is None:
+        return "off"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return harmless(str(value))
+
+
+def rate(value: float) -> str:
+    """A learning rate: 1e-3, 5e-4, 2.5e-4."""
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
+
+
+def seconds(value: float | None) -> str:
+    """mm:ss, or h:mm:ss."""
+    if value is None or value != value or value > 359_999:
+        return "--:--"
+    whole = round(value)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes:02}:{whole % 60:02}"
+
+
+def metrics(values: Mapping[str, float] | None) -> str:
+    """loss 0.0312  accuracy 0.9871"""
+    return "  ".join(f"{name} {value:.4f}" for name, value in (values or {}).items())
+
+
+def effect(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What changed: lr 0.001 -> 0.01, optimizer adam -> sgd."""
+    changed = [name for name in after if name not in before or before[name] != after[name]]
+    return ", ".join(_change(name, before, after) for name in changed)
+
+
+def _change(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    if name not in before:
+        return f"{name} {number(after[name])}"
+    return f"{name} {number(before[name])} -> {number(after[name])}"
