@@ -27,7 +27,11 @@ def fetch(directory: Path, download: Callable[[Path], object], wanted: list[str]
             with _bounded():
                 download(Path(scratch))
         except UNREACHABLE as error:
-            return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip("<>")
+            return (
+                (str(error).strip().splitlines() or [type(error).__name__])[-1]
+                .strip("<>")
+                .removeprefix("urlopen error ")
+            )
         for name in wanted:
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(Path(scratch) / name, directory / name)

@@ -64,7 +64,8 @@ def build(config: AnyLoss, task: str, classes: int, class_weights: Tensor | None
     name = str(config.__struct_config__.tag)
     if name not in FITTING[task]:
         raise UserError(
-            f"loss.name: {name} is not for {task}\nUse one of {', '.join(FITTING[task])}, or a loss of your own."
+            f"loss.name: {name} is not for {task}\n"
+            f"Use one of {', '.join(FITTING[task])}, or a loss of your own."
         )
     if isinstance(config, Bce) and classes != 2:
         raise UserError(f"loss.name: bce is for 2 classes, the data has {classes}\nUse cross_entropy.")
@@ -135,7 +136,8 @@ def _imported(config: ImportedLoss) -> Compute:
     function = call(load_object(config.target, "loss.name"), what, **config.args)
     if not callable(function):
         raise UserError(
-            f"loss.name: {config.target} returns a {type(function).__name__}, not a callable of (outputs, targets)"
+            f"loss.name: {config.target} returns a {type(function).__name__},"
+            " not a callable of (outputs, targets)"
         )
 
     def compute(outputs: Tensor, targets: Tensor, weights: Tensor | None, smoothing: float) -> Tensor:

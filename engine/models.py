@@ -8,7 +8,7 @@ from torch import nn
 from trainconsole.engine.config import AnyModel, Cnn, ImportedModel, Mlp, ResNet18, TorchvisionModel
 from trainconsole.engine.errors import UserError
 from trainconsole.engine.imported import call, load_object
-from trainconsole.engine.probe import check, layer_table, parameter_count
+from trainconsole.engine.inspection import check, layer_table, parameter_count
 from trainconsole.engine.resnet import ResNet18 as ResNet18Module
 from trainconsole.engine.transfer import init_from, parameter_groups
 
@@ -51,7 +51,8 @@ def build(config: AnyModel, input_shape: tuple[int, ...], outputs: int) -> nn.Mo
     if len(input_shape) != 3:
         name = config.__struct_config__.tag
         raise UserError(
-            f"model.name: {name} takes images (channels, height, width), the data gives rows of {input_shape}\n"
+            f"model.name: {name} takes images (channels, height, width),"
+            f" the data gives rows of shape {input_shape}\n"
             "Use mlp, or a model of your own."
         )
     match config:
@@ -113,7 +114,7 @@ def _cnn(config: Cnn, input_shape: tuple[int, ...], outputs: int) -> nn.Module:
 def _add_hidden(
     layers: OrderedDict[str, nn.Module], config: Mlp | Cnn, features: int, sizes: tuple[int, ...]
 ) -> int:
-    """Linear, batch norm (mlp), activation, dropout for each size; returns the number of features at the end."""
+    """Linear, batch norm (mlp), activation, dropout for each size; returns the features at the end."""
     for i, size in enumerate(sizes, start=1):
         layers[f"fc{i}"] = nn.Linear(features, size)
         if config.batch_norm and isinstance(config, Mlp):
@@ -145,6 +146,6 @@ def _imported(config: ImportedModel) -> nn.Module:
     model = call(target, what, **config.args)
     if not isinstance(model, nn.Module):
         raise UserError(
-            f"model.name: {config.target} returns a {type(model).__name__}, not a torch.nn.Module"
+            f"model.name: {config.target} returns {type(model).__name__}, not a torch.nn.Module"
         )
     return model.train()

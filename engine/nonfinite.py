@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn, optim
 
-from trainconsole.engine.probe import layer_name, undisturbed
+from trainconsole.engine.inspection import layer_name, undisturbed
 
 
 class Guard(Protocol):

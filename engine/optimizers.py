@@ -32,20 +32,11 @@ FUSED: dict[str, tuple[str, ...]] = {
 CAPTURABLE: dict[str, tuple[str, ...]] = {"cuda": ("nadam", "radam", "adamax", "adadelta", "rmsprop")}
 """Where step counts live on the device, so that a step can be taken back there without a synchronisation."""
 
-MACHINERY = frozenset(
-    [
-        "params",
-        "lr_factor",
-        "name",
-        "param_names",
-        "foreach",
-        "fused",
-        "maximize",
-        "differentiable",
-        "capturable",
-        "decoupled_weight_decay",
-    ]
-)
+MACHINERY = {"params", "lr_factor", "name", "param_names", "foreach", "fused", "maximize"} | {
+    "differentiable",
+    "capturable",
+    "decoupled_weight_decay",
+}
 
 
 def build(
@@ -104,7 +95,7 @@ def _plain(value: Any) -> Any:
     return tuple(value) if isinstance(value, list | tuple) else value
 
 
-def _flags(name: str, groups: list[dict[str, Any]], device: torch.device) -> dict[str, bool]:
+def _flags(name: str, groups: list[dict[str, Any]], device: torch.device) -> dict[str, Any]:
     floating = all(p.is_floating_point() for group in groups for p in group["params"])
     if name in FUSED.get(device.type, ()) and floating:
         return {"fused": True}
@@ -115,11 +106,12 @@ def _imported(config: ImportedOptimizer, groups: list[dict[str, Any]]) -> optim.
     found = load_object(config.target, "optimizer.name")
     if not (isinstance(found, type) and issubclass(found, optim.Optimizer)) or issubclass(found, optim.LBFGS):
         raise UserError(
-            f"optimizer.name: {config.target} must be a torch.optim.Optimizer class whose step() needs no closure"
+            f"optimizer.name: {config.target} must be a torch.optim.Optimizer class"
+            " whose step() needs no closure"
         )
     if "weight_decay" in config.args:
         raise UserError(
-            "optimizer.args.weight_decay: say it as regularisation.weight_decay, which is a live knob"
+            "optimizer.args.weight_decay: set regularisation.weight_decay instead, a live knob"
         )
     made = call(found, f"optimizer {config.target}", groups, lr=config.lr, **config.args)
     assert isinstance(made, optim.Optimizer)

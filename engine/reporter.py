@@ -30,7 +30,7 @@ class Reporter:
         """Rows come before the events that follow them."""
         self.recorder.write_rows(rows)
 
-    def emit(self, kind: type[Event], **fields: Any) -> Event:
+    def emit(self, kind: type[Event], /, **fields: Any) -> Event:
         """An event of now. The caller has read back: rows up to this step are in the record."""
         return self.write(kind(step=self._trainer.step, branch=self.branch, **fields))
 

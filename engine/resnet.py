@@ -1,7 +1,7 @@
 """ResNet-18 for small images: a 3x3 stem without pooling.
 
-He et al., Deep Residual Learning for Image Recognition (2015), section 4.2 with the block counts of ResNet-18;
-with width 64 and 10 classes it has 11,173,962 parameters.
+He et al., Deep Residual Learning for Image Recognition (2015): the blocks of ResNet-18, the stem of its
+section 4.2. With width 64, three channels and 10 classes it has 11,173,962 parameters.
 """
 
 import torch
@@ -28,7 +28,7 @@ class Block(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """(N, channels, H, W) -> (N, outputs); `width` is that of the first stage, doubled at each of the others."""
+    """(N, channels, H, W) -> (N, outputs); `width` is that of the first stage, doubled at each other."""
 
     def __init__(self, channels: int, outputs: int, width: int, dropout: float) -> None:
         super().__init__()

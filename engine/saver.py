@@ -15,7 +15,7 @@ class Saver:
 
     def __init__(self, run: Path) -> None:
         self.directory = run / "checkpoints"
-        self._written: dict[str, tuple[int, int]] = {}
+        self._written: dict[str, tuple[int, int, int]] = {}
 
     def save(self, state: State, kind: Kind, branch: int, name: str = "") -> CheckpointSaved | None:
         """Write `state` and link it as last.pt, best.pt or NAME.pt; None where that is there already.

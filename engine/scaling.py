@@ -64,8 +64,9 @@ def fit_chunks(kind: str, chunks: Iterable[Tensor]) -> Scaling:
     if kind == "none":
         return Scaling()
     scaler = StandardScaler() if kind == "standard" else MinMaxScaler()
-    for chunk in chunks:
-        scaler.partial_fit(_table(chunk))
+    with np.errstate(invalid="ignore"):
+        for chunk in chunks:
+            scaler.partial_fit(_table(chunk))
     if kind == "standard":
         return _scaling(kind, scaler.mean_, 1 / scaler.scale_)
     low, width = scaler.data_min_, scaler.data_range_

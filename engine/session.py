@@ -143,7 +143,7 @@ def session(trainer: Trainer) -> dict[str, Any]:
         "host": socket.gethostname(),
         "device": str(trainer.device),
         "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "machine": platform.machine(),
     }
 

@@ -11,6 +11,8 @@ from trainconsole.engine.config import Data as DataConfig
 from trainconsole.engine.errors import UserError
 from trainconsole.engine.rows import DatasetRows, RawSet, Rows, StreamRows, TensorRows
 
+Known = TensorRows | DatasetRows
+
 
 def split(raw: RawSet, config: DataConfig, seed: int) -> RawSet:
     """`raw` with a val and a test part, as far as config.split asks for them and raw has none.
@@ -21,16 +23,18 @@ def split(raw: RawSet, config: DataConfig, seed: int) -> RawSet:
     shares = config.split
     seed = seed if shares.seed is None else shares.seed
     raw = keep_classes(raw, config.classes)
-    train, val, test = raw.train, raw.val, raw.test
+    train, val, test, said = raw.train, raw.val, raw.test, raw.warning
     if isinstance(train, StreamRows):
         return _stream(raw, config)
     if test is None and shares.test > 0:
-        train, test = _divide(train, shares.test, seed, shares.stratify_test, "test")
+        train, test, more = _divided(train, shares.test, seed, shares.stratify_test, "test")
+        said = _joined(said, more)
     if config.limit is not None and config.limit < len(train):
         train = _limited(train, config.limit, seed)
     if val is None and shares.validation > 0:
-        train, val = _divide(train, shares.validation, seed, shares.stratify_validation, "validation")
-    return replace(raw, train=train, val=val, test=test)
+        train, val, more = _divided(train, shares.validation, seed, shares.stratify_validation, "validation")
+        said = _joined(said, more)
+    return replace(raw, train=train, val=val, test=test, warning=said)
 
 
 def keep_classes(raw: RawSet, keep: tuple[int, ...]) -> RawSet:
@@ -62,22 +66,30 @@ def _kept(rows: Rows, keep: tuple[int, ...]) -> TensorRows:
     return replace(rows, targets=(rows.targets[:, None] == wanted).int().argmax(1))
 
 
-def _divide(
-    rows: TensorRows | DatasetRows, share: float, seed: int, stratify: bool, name: str
-) -> tuple[TensorRows | DatasetRows, TensorRows | DatasetRows]:
-    labels = rows.labels if stratify else None
+def _divided(rows: Known, share: float, seed: int, stratify: bool, name: str) -> tuple[Known, Known, str]:
+    """The rest, a part of `share`, and a warning where rows are too few to stratify, and are not."""
+    labels, warning = rows.labels if stratify else None, ""
     try:
-        rest, part = _indices(len(rows), seed, labels, test_size=share)
+        try:
+            rest, part = _indices(len(rows), seed, labels, test_size=share)
+        except ValueError as error:
+            if labels is None:
+                raise
+            warning = f"the {name} part is not stratified, some class has too few rows: {error}"
+            rest, part = _indices(len(rows), seed, None, test_size=share)
     except ValueError as error:
-        way_out = f"data.split.stratify_{name} = false, or " if labels is not None else ""
         raise UserError(
             f"data.split.{name}: {len(rows):,} rows cannot be divided at {share}: {error}\n"
-            f"Try {way_out}data.split.{name} = 0 or another share."
+            f"Set data.split.{name} = 0 or another share."
         ) from None
-    return rows.take(rest), rows.take(part)
+    return rows.take(rest), rows.take(part), warning
 
 
-def _limited(rows: TensorRows | DatasetRows, limit: int, seed: int) -> TensorRows | DatasetRows:
+def _joined(first: str, second: str) -> str:
+    return "; ".join(text for text in (first, second) if text)
+
+
+def _limited(rows: Known, limit: int, seed: int) -> Known:
     try:
         chosen, _ = _indices(len(rows), seed, rows.labels, train_size=limit)
     except ValueError:  # a class too small to be divided, or fewer rows than classes

@@ -69,7 +69,8 @@ def _between_adams(before: Group, after: Group, state: State) -> State:
     carried["exp_avg_sq"] = state["exp_avg_sq"] * second
     if after.get("amsgrad"):
         # Before amsgrad was on, the largest second moment is the one that there is.
-        carried["max_exp_avg_sq"] = state.get("max_exp_avg_sq", state["exp_avg_sq"]) * second
+        largest: Tensor = state["max_exp_avg_sq" if "max_exp_avg_sq" in state else "exp_avg_sq"]
+        carried["max_exp_avg_sq"] = largest * second
     if "momentum_decay" in after:
         carried["mu_product"] = _scalar(_mu_product(step, new1, after["momentum_decay"]), after, average)
     return carried

@@ -21,7 +21,8 @@ from trainconsole.engine.nonfinite import Guard, build_guard, first_nonfinite
 from trainconsole.engine.patience import Patience
 from trainconsole.engine.reading import decode, plain
 from trainconsole.engine.schedules import Plan, Position
-from trainconsole.engine.sources import Batch, Source
+from trainconsole.engine.samples import Batch
+from trainconsole.engine.sources import Source
 
 
 class Step(NamedTuple):
@@ -142,7 +143,7 @@ class Trainer:
         with self.autocast():
             outputs = self.model(inputs)
             loss = self.loss.train(outputs, targets, self.config.regularisation.label_smoothing)
-        metric = metrics.batch_metric(outputs.detach(), targets, self.data.task)
+        metric = metrics.batch_metric(outputs.detach(), targets, self.data.task, self.target_scale)
         admitted = self.guard.admits(loss) is not False
         norm = self._update(loss) if admitted else self._nan
         self.step += 1
@@ -165,7 +166,7 @@ class Trainer:
         if regularisation.l1:
             loss = loss + regularisation.l1 * losses.l1_penalty(self.model.parameters())
         self.optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         clip = regularisation.clip
         norm = self._nan
         if clip.value is not None or clip.norm is not None or self.config.evaluation.grad_norm:

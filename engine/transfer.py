@@ -11,10 +11,11 @@ from trainconsole.engine.errors import UserError
 
 
 def parameter_groups(model: nn.Module, config: AnyModel) -> list[dict[str, Any]]:
-    """Parameter groups for an optimizer: {"params", "lr_factor", "name"}, with the trainable parameters only.
+    """Groups of the trainable parameters for an optimizer: {"params", "lr_factor", "name"}.
 
-    One group "all", or with `backbone_lr` below 1 "head" (factor 1) and "backbone". Sets requires_grad of what
-    `freeze` matches to False. Raises UserError where a pattern matches nothing, or nothing is left to train.
+    One group "all", or with `backbone_lr` below 1 "head" (factor 1) and "backbone". What `freeze` matches
+    no longer requires gradients. Raises UserError where a pattern matches nothing or nothing is left to
+    train.
     """
     named = dict(model.named_parameters())
     for name in _matching(list(named), config.freeze, "model.freeze"):

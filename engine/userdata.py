@@ -11,8 +11,8 @@ from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from trainconsole.engine.config import ImportedData
 from trainconsole.engine.errors import UserError
+from trainconsole.engine.firstlook import WHAT, class_names, dataset_rows, describe, stream_rows
 from trainconsole.engine.imported import call, load_object
-from trainconsole.engine.probe import WHAT, class_names, dataset_rows, describe, stream_rows
 from trainconsole.engine.rows import RawSet, Rows, TensorRows
 
 TAKES = (
@@ -90,7 +90,7 @@ def _tensors(inputs: Tensor, targets: Tensor, name: str) -> TensorRows:
                 f"{WHAT}: {name} targets are integers of shape {tuple(targets.shape)}; (N,) is needed"
             )
         return TensorRows(inputs, targets.long().reshape(-1))
-    targets = targets.reshape(len(targets), -1)
+    targets = targets if targets.ndim == 2 else targets[:, None]
     if targets.shape[1] > 1 and not _is_soft(targets):
         raise UserError(
             f"{WHAT}: {name} targets {tuple(targets.shape)} are neither one number a row nor probabilities\n"

@@ -15,8 +15,8 @@ def build(config: TorchvisionModel, input_shape: tuple[int, ...], outputs: int) 
     """A classification model of torchvision, (N, C, H, W) -> (N, outputs).
 
     Pretrained weights are kept but for the last layer; a first convolution for another number of channels
-    gets their sum over the colours (mean, times colours over channels, where there is more than one), so that a
-    grey image does what its three-fold repetition would do. Raises UserError for a name that does not exist
+    gets their sum over the colours, shared out among the channels: a grey image does what it would do
+    repeated three times. Raises UserError for a name that does not exist
     and for weights that cannot be had.
     """
     known = torchvision.models.list_models(module=torchvision.models)

@@ -1,5 +1,6 @@
 """Numbers and strings as a terminal shows them: short, and harmless."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,9 +38,13 @@ def seconds(value: float | None) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes:02}:{whole % 60:02}"
 
 
-def metrics(values: Mapping[str, float] | None) -> str:
-    """loss 0.0312  accuracy 0.9871"""
-    return "  ".join(f"{name} {value:.4f}" for name, value in (values or {}).items())
+def metrics(values: Mapping[str, float | None] | None) -> str:
+    """loss 0.0312  accuracy 0.9871; null in the record, and nan here, is what was not finite."""
+    return "  ".join(f"{name} {real(value):.4f}" for name, value in (values or {}).items())
+
+
+def real(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def effect(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from trainconsole.engine.launch import Launch
 from trainconsole.engine.messages import EpochEnded, Finished
 from trainconsole.engine.record import read_events, read_meta, read_rows
 from trainconsole.tui.charts import curves
-from trainconsole.tui.plain import harmless, metrics
+from trainconsole.tui.plain import harmless, metrics, real
 
 MOST_CLASSES = 20
 """A larger confusion matrix is not printed: nobody reads it."""
@@ -23,7 +23,7 @@ def _chart(launch: Launch, width: int, color: bool) -> list[str]:
     meta, events = read_meta(launch.path), read_events(launch.path)[0]
     name = meta["batch_metric"]
     epochs = [
-        (event.step, event.val["loss"], event.val[name])
+        (event.step, real(event.val["loss"]), real(event.val[name]))
         for event in events
         if type(event) is EpochEnded and event.val is not None
     ]

@@ -56,7 +56,7 @@ def test_a_cut_or_altered_file_is_refused(tmp_path: Path) -> None:
             checkpoint.load(path)
     for at in range(0, len(whole), len(whole) // 50):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-        with pytest.raises(UserError, match="damaged|cut short"):
+        with pytest.raises(UserError, match=r"damaged|cut short"):
             checkpoint.load(path)
 
 
