@@ -96,6 +96,9 @@ class Host:
 
     def _train(self) -> Outcome:
         self._stage("loading torch")
+        # Threads of OpenMP that spin while a neighbour wants the core stall a step for 250 ms on two cores;
+        # ten thousand turns are enough where none does.
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
         from trainconsole.engine import session
 
         trainer = session.set_up(self._launch, self._stage)

@@ -145,7 +145,5 @@ def _imported(config: ImportedModel) -> nn.Module:
         )
     model = call(target, what, **config.args)
     if not isinstance(model, nn.Module):
-        raise UserError(
-            f"model.name: {config.target} returns {type(model).__name__}, not a torch.nn.Module"
-        )
+        raise UserError(f"model.name: {config.target} returns {type(model).__name__}, not a torch.nn.Module")
     return model.train()

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn, optim
+from torch.amp import GradScaler
 
 from trainconsole.engine.inspection import layer_name, undisturbed
 
@@ -23,8 +24,11 @@ class Guard(Protocol):
     def admits(self, loss: Tensor) -> bool | None:
         """Whether the update may be made: False, it is withheld; None, the device will know."""
 
-    def step(self, optimizer: optim.Optimizer) -> None:
-        """optimizer.step(), unless the update is to be withheld."""
+    def poisoned(self, loss: Tensor) -> Tensor:
+        """For a GradScaler: `loss`, or NaN where the update is to be withheld."""
+
+    def step(self, optimizer: optim.Optimizer, scaler: GradScaler) -> None:
+        """optimizer.step(), through `scaler` where that is enabled, unless the update is to be withheld."""
 
     def withheld(self) -> bool:
         """Whether an update was withheld since `clear`; waits for the device."""
@@ -55,8 +59,12 @@ class HostGuard:
         self._withheld = True
         return False
 
-    def step(self, optimizer: optim.Optimizer) -> None:
-        optimizer.step()
+    def poisoned(self, loss: Tensor) -> Tensor:
+        return loss
+
+    def step(self, optimizer: optim.Optimizer, scaler: GradScaler) -> None:
+        scaler.step(optimizer)
+        scaler.update()
 
     def withheld(self) -> bool:
         return self._withheld
@@ -90,8 +98,14 @@ class DeviceGuard:
         self._seen.copy_(self._seen.logical_or(bad))
         self._flag.copy_(self._seen if self._sticky else bad)
 
+    def poisoned(self, loss: Tensor) -> Tensor:
+        return loss.where(self._flag == 0, torch.nan)
+
     @torch.no_grad()
-    def step(self, optimizer: optim.Optimizer) -> None:
+    def step(self, optimizer: optim.Optimizer, scaler: GradScaler) -> None:
+        if scaler.is_enabled():
+            self._step_scaled(optimizer, scaler)
+            return
         moving = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         if self._settled != (optimizer, len(moving)):
             self._step_after_looking(optimizer, moving)
@@ -99,6 +113,12 @@ class DeviceGuard:
             self._step_fused(optimizer)
         else:
             self._step_and_put_back(optimizer, moving)
+        self._buffers.put_back_where(self._flag.bool())
+
+    def _step_scaled(self, optimizer: optim.Optimizer, scaler: GradScaler) -> None:
+        """The scaler skips by itself on gradients that are not finite, and lowers its scale."""
+        scaler.step(optimizer)
+        scaler.update()
         self._buffers.put_back_where(self._flag.bool())
 
     def _step_fused(self, optimizer: Any) -> None:

@@ -110,9 +110,7 @@ def _imported(config: ImportedOptimizer, groups: list[dict[str, Any]]) -> optim.
             " whose step() needs no closure"
         )
     if "weight_decay" in config.args:
-        raise UserError(
-            "optimizer.args.weight_decay: set regularisation.weight_decay instead, a live knob"
-        )
+        raise UserError("optimizer.args.weight_decay: set regularisation.weight_decay instead, a live knob")
     made = call(found, f"optimizer {config.target}", groups, lr=config.lr, **config.args)
     assert isinstance(made, optim.Optimizer)
     return made

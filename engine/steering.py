@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from trainconsole.engine import messages, optimizers, schedules
 from trainconsole.engine.config import EarlyStopping, Regularisation
+from trainconsole.engine.errors import UserError
 from trainconsole.engine.grammar import KNOBS, spell
 from trainconsole.engine.messages import Command
-from trainconsole.engine.reading import ConfigError, decode_part, without_none
+from trainconsole.engine.reading import decode_part, without_none
 from trainconsole.engine.swap import swap
 from trainconsole.engine.trainer import Trainer
 
@@ -66,9 +67,13 @@ def _(command: messages.SetOptimizer, trainer: Trainer) -> Effect:
     except ValueError as error:
         raise Refused(str(error)) from None
     decay = trainer.config.regularisation.weight_decay
-    trainer.optimizer, note = swap(
-        trainer.optimizer, trainer.config.optimizer, command.optimizer, decay, trainer.device
-    )
+    try:
+        trainer.optimizer, note = swap(
+            trainer.optimizer, trainer.config.optimizer, command.optimizer, decay, trainer.device
+        )
+    except UserError as error:
+        raise Refused(str(error)) from None
+    trainer.guard.clear()
     trainer.config = replace(trainer.config, optimizer=command.optimizer)
     trainer.plan = plan
     return Effect(before, _optimizer(trainer), note)
@@ -84,7 +89,7 @@ def _(command: messages.SetKnob, trainer: Trainer) -> Effect:
             _set_patience(trainer, command.value)
         else:
             _set_regularisation(trainer, name, command.value)
-    except ConfigError as error:
+    except UserError as error:
         raise Refused(str(error)) from None
     return Effect(before, {name: knob(trainer, name)})
 
@@ -181,8 +186,8 @@ def _set_regularisation(trainer: Trainer, name: str, value: float | None) -> Non
     else:
         part[key] = value
     regularisation = decode_part(raw, Regularisation, "regularisation")
-    trainer.config = replace(trainer.config, regularisation=regularisation)
     optimizers.set_weight_decay(trainer.optimizer, regularisation.weight_decay)
+    trainer.config = replace(trainer.config, regularisation=regularisation)
     trainer.apply_dropout()
     if name == "augment":
         trainer.refeed()

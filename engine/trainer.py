@@ -20,8 +20,8 @@ from trainconsole.engine.messages import Best, Trouble
 from trainconsole.engine.nonfinite import Guard, build_guard, first_nonfinite
 from trainconsole.engine.patience import Patience
 from trainconsole.engine.reading import decode, plain
-from trainconsole.engine.schedules import Plan, Position
 from trainconsole.engine.samples import Batch
+from trainconsole.engine.schedules import Plan, Position
 from trainconsole.engine.sources import Source
 
 
@@ -144,8 +144,9 @@ class Trainer:
             outputs = self.model(inputs)
             loss = self.loss.train(outputs, targets, self.config.regularisation.label_smoothing)
         metric = metrics.batch_metric(outputs.detach(), targets, self.data.task, self.target_scale)
-        admitted = self.guard.admits(loss) is not False
-        norm = self._update(loss) if admitted else self._nan
+        norm, withheld = self._nan, self.guard.admits(loss) is False
+        if not withheld:
+            norm, withheld = self._update(loss)
         self.step += 1
         self.consumed += len(inputs)
         return Step(
@@ -157,15 +158,18 @@ class Trainer:
             norm,
             first,
             self.consumed,
-            not admitted,
+            withheld,
         )
 
-    def _update(self, loss: Tensor) -> Tensor:
-        """Backward, clip, optimizer step. Returns the gradient norm before clipping, NaN if not measured."""
+    def _update(self, loss: Tensor) -> tuple[Tensor, bool]:
+        """Backward, clip, optimizer step. Returns the gradient norm before clipping, NaN if not measured, and
+        whether the update was withheld because that norm was not finite."""
         regularisation = self.config.regularisation
         if regularisation.l1:
             loss = loss + regularisation.l1 * losses.l1_penalty(self.model.parameters())
         self.optimizer.zero_grad(set_to_none=True)
+        if self._scaler.is_enabled():
+            loss = self.guard.poisoned(loss)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         clip = regularisation.clip
         norm = self._nan
@@ -175,12 +179,11 @@ class Trainer:
                 nn.utils.clip_grad_value_(self.model.parameters(), clip.value)
             if clip.norm is not None or self.config.evaluation.grad_norm:
                 norm = nn.utils.clip_grad_norm_(self.model.parameters(), clip.norm or float("inf"))
-        if self._scaler.is_enabled():
-            self._scaler.step(self.optimizer)
-            self._scaler.update()
-        else:
-            self.guard.step(self.optimizer)
-        return norm
+            # With a scaler an infinite norm is no trouble: it skips the step and lowers its scale.
+            if norm is not self._nan and not self._scaler.is_enabled() and self.guard.admits(norm) is False:
+                return norm, True
+        self.guard.step(self.optimizer, self._scaler)
+        return norm, False
 
     def autocast(self) -> AbstractContextManager[Any]:
         if self.config.precision == "float32":
@@ -301,7 +304,10 @@ class Trainer:
         size = step.last_sample - step.first_sample
         inputs, targets = next(self.data.train.batches(order, step.first_sample, size))
         inputs = self._augmented(inputs, step.first_sample)
-        layer = first_nonfinite(self.model, inputs, lambda outputs: self.loss.train(outputs, targets, 0.0))
+        with self.autocast():
+            layer = first_nonfinite(
+                self.model, inputs, lambda outputs: self.loss.train(outputs, targets, 0.0)
+            )
         samples = order[step.first_sample : step.last_sample].tolist()
         return Trouble(step=step.number, samples=tuple(samples), layer=layer)
 

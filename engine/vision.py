@@ -1,6 +1,7 @@
 """Models of torchvision by name, fitted to the data: first convolution and last layer."""
 
 import difflib
+import warnings
 from typing import Any
 
 import torch
@@ -23,14 +24,20 @@ def build(config: TorchvisionModel, input_shape: tuple[int, ...], outputs: int) 
     if config.architecture not in known:
         raise UserError(f"model.architecture: {_unknown(config.architecture, known)}")
     if config.weights is None:
-        model: nn.Module = torchvision.models.get_model(
-            config.architecture, weights=None, num_classes=outputs
-        )
+        model = _untrained(config.architecture, outputs)
     else:
         model = _pretrained(config.architecture, config.weights)
         _replace_last(model, outputs)
     _drop_auxiliary(model)
     _adapt_first(model, input_shape[0])
+    return model
+
+
+def _untrained(architecture: str, outputs: int) -> nn.Module:
+    with warnings.catch_warnings():
+        # GoogLeNet and Inception announce that their initialisation will change.
+        warnings.simplefilter("ignore", FutureWarning)
+        model: nn.Module = torchvision.models.get_model(architecture, weights=None, num_classes=outputs)
     return model
 
 
@@ -44,7 +51,7 @@ def _pretrained(architecture: str, name: str) -> nn.Module:
         model: nn.Module = torchvision.models.get_model(architecture, weights=choices[short])
     except (OSError, RuntimeError) as error:
         raise UserError(
-            f"model.weights: cannot get {short} of {architecture}: {error}\n"
+            f"model.weights: cannot get {choices[short].name} of {architecture}: {error}\n"
             f"Check the network, put the file in {torch.hub.get_dir()}/checkpoints, or leave weights out."
         ) from error
     return model

@@ -16,7 +16,7 @@ from trainconsole.tui.progress import LivePrinter, PlainPrinter
 from trainconsole.tui.result import result
 from trainconsole.tui.streams import Stream
 
-REFRESH = 0.25
+REFRESH = 0.1
 """Seconds between two looks at the status; the training thread is never asked."""
 
 

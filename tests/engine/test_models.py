@@ -104,9 +104,7 @@ def test_wrong_input_names_the_layer_and_both_shapes():
 
 def test_wrong_output_says_both_shapes():
     model = nn.Linear(4, 10)
-    with pytest.raises(
-        UserError, match=r"returns \(2, 10\) .* \(2, 4\), the loss needs \(N, 5\)"
-    ):
+    with pytest.raises(UserError, match=r"returns \(2, 10\) .* \(2, 4\), the loss needs \(N, 5\)"):
         models.check(model, torch.zeros(2, 4), 5)
 
 
@@ -172,6 +170,7 @@ def test_weights_that_cannot_be_had(hub, monkeypatch):
     (folder / "resnet18-f37072fd.pth").unlink()
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
     with pytest.raises(UserError, match=r"cannot get IMAGENET1K_V1 of resnet18") as caught:
         models.build(TorchvisionModel(architecture="resnet18", weights="DEFAULT"), (3, 32, 32), 10)
     assert len(str(caught.value).splitlines()) <= 3
@@ -217,7 +216,7 @@ def test_own_model_gets_its_arguments(own):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("number", "returns int, not a Module"),
+        ("number", "returns int, not a torch.nn.Module"),
         ("broken", r"failed: KeyError: 'missing' \(own_nets.py:11\)"),
         ("made", "must be a class or function that returns a"),
     ],

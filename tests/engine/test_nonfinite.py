@@ -8,6 +8,8 @@ from trainconsole.engine import optimizers
 from trainconsole.engine.choices import Adagrad, Adam, AdamW, AnyOptimizer, NAdam, RMSprop, Sgd
 from trainconsole.engine.nonfinite import DeviceGuard, Guard, HostGuard, build_guard, first_nonfinite
 
+OFF = torch.amp.GradScaler("cpu", enabled=False)
+
 CPU = torch.device("cpu")
 
 OPTIMIZERS: dict[str, AnyOptimizer] = {
@@ -47,7 +49,7 @@ class Run:
         if self.guard.admits(loss) is not False:
             self.optimizer.zero_grad()
             loss.backward()
-            self.guard.step(self.optimizer)
+            self.guard.step(self.optimizer, OFF)
 
     def state(self) -> list[Tensor]:
         """Weights, buffers and optimizer state."""
@@ -179,7 +181,7 @@ def test_a_buffer_that_the_module_assigns_anew_is_put_back():
         loss = model(torch.full((2, 4), float("inf"))).mean()
         if guard.admits(loss) is not False:
             loss.backward()
-            guard.step(optimizer)
+            guard.step(optimizer, OFF)
         assert torch.equal(model.mean, torch.zeros(4))
 
 
