@@ -7,6 +7,7 @@ A file is what torch.save writes, followed by a trailer: magic (8 bytes), length
 import hashlib
 import io
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,18 @@ def load(path: Path) -> State:
     if state.get("format") != FORMAT:
         raise UserError(f"{path}: format {state.get('format')}, this version reads format {FORMAT}")
     return state
+
+
+def best_named_in(path: Path) -> str:
+    """The file of the best that the checkpoint at `path` knows; "" where it knows none or is damaged.
+
+    Only the structure is read: the tensors stay on the disk.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
+        return ""
+    return str(state.get("best_file", "")) if isinstance(state, dict) else ""
 
 
 def _sealed(state: State) -> bytes:

@@ -234,6 +234,14 @@ class EarlyStopping(Part, frozen=True, kw_only=True):
         check_metric(self.metric)
 
 
+class Checkpoints(Part, frozen=True, kw_only=True):
+    """`last` is written at the first epoch end at least `epoch_seconds` of training after the one before, and
+    at least every `step_seconds` in mid-epoch."""
+
+    epoch_seconds: NonNegative = 10.0
+    step_seconds: Positive = 60.0
+
+
 class Evaluation(Part, frozen=True, kw_only=True):
     """`metric` decides which epoch is best; None takes the task's: accuracy, or mae for regression.
     `grad_norm` records the gradient norm at every step (clipping by norm does so anyway)."""
@@ -267,7 +275,9 @@ class RunConfig(Part, frozen=True, kw_only=True):
     regularisation: Regularisation = Regularisation()
     early_stopping: EarlyStopping = EarlyStopping()
     evaluation: Evaluation = Evaluation()
+    checkpoint: Checkpoints = Checkpoints()
     seed: Seed = 0
+    threads: Count | None = None
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     on_nonfinite: Literal["pause", "fail", "skip"] | None = None
     commands: tuple[Scripted, ...] = ()

@@ -136,9 +136,10 @@ class Host:
         return Outcome(1, f"{reason}\nmore in {log_file}")
 
     def _abandon(self, outcome: Outcome) -> None:
-        """Nothing was trained: leave no directory. The gate is held."""
+        """Nothing was trained: leave no directory of a new run. The gate is held."""
         if self.outcome is None:
-            shutil.rmtree(self._launch.path, ignore_errors=True)
+            if not self._launch.resume:
+                shutil.rmtree(self._launch.path, ignore_errors=True)
             self._settle(outcome)
 
     def _settle(self, outcome: Outcome) -> None:

@@ -11,12 +11,18 @@ from msgspec.structs import replace
 
 from trainconsole.engine import record, script
 from trainconsole.engine.config import RunConfig
+from trainconsole.engine.errors import UserError
+from trainconsole.engine.grammar import KNOBS
+from trainconsole.engine.reading import override
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
 
 class Launch(Struct, frozen=True, kw_only=True):
-    """One session of one run: `path` is its directory, which holds config.toml already."""
+    """One session of one run: `path` is its directory, which holds config.toml already.
+
+    `resume` goes on with a run that is there; `requests` are commands for its first boundary.
+    """
 
     path: Path
     config: RunConfig
@@ -25,6 +31,8 @@ class Launch(Struct, frozen=True, kw_only=True):
     device: DeviceName = "auto"
     threads: int = 1
     command_line: tuple[str, ...] = ()
+    resume: bool = False
+    requests: tuple[str, ...] = ()
 
 
 def prepare(
@@ -57,8 +65,62 @@ def prepare(
         preset=preset,
         data_dir=data_dir,
         device=device,
-        threads=threads or default_threads(),
+        threads=threads or config.threads or default_threads(),
         command_line=tuple(command_line),
+    )
+
+
+def reopen(
+    path: Path,
+    *,
+    assignments: Sequence[str] = (),
+    data_dir: Path | None = None,
+    device: DeviceName | None = None,
+    threads: int | None = None,
+    default_data_dir: Path,
+    command_line: Sequence[str] = (),
+) -> Launch:
+    """Go on with the run at `path` as its last session was, unless said otherwise. Raises UserError.
+
+    `assignments` are KEY=VALUE for what has a live command; they become commands of the run.
+    """
+    config, meta = record.read_config(path), record.read_meta(path)
+    last = meta.get("sessions", [{}])[-1]
+    requests = tuple(as_command(text) for text in assignments)
+    override(config, assignments)
+    return Launch(
+        path=path,
+        config=config,
+        preset=meta.get("preset", path.name),
+        data_dir=data_dir or Path(meta.get("data_dir", default_data_dir)),
+        device=device or last.get("asked_device", "auto"),
+        threads=threads or last.get("threads") or config.threads or default_threads(),
+        command_line=tuple(command_line),
+        resume=True,
+        requests=requests,
+    )
+
+
+LIVE = {
+    "epochs": "epochs",
+    "batch_size": "batch",
+    "optimizer.lr": "lr",
+    "early_stopping.patience": "set patience",
+}
+
+
+def as_command(assignment: str) -> str:
+    """KEY=VALUE as the live command that does the same. Raises UserError where there is none."""
+    key, _, value = assignment.partition("=")
+    key, value = key.strip(), value.strip()
+    knob = key.removeprefix("regularisation.")
+    if key in LIVE:
+        return f"{LIVE[key]} {value}"
+    if key != knob and knob in KNOBS:
+        return f"set {knob} {value}"
+    raise UserError(
+        f"--set {assignment}: a run that has begun can change {', '.join(LIVE)} and regularisation.*;"
+        " anything else needs a new run"
     )
 
 

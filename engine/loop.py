@@ -13,18 +13,16 @@ import numpy as np
 from msgspec.structs import replace
 
 from trainconsole.engine import messages, steering
-from trainconsole.engine.checkpoint import State
 from trainconsole.engine.grammar import GrammarError, parse, tidy
 from trainconsole.engine.history import Rows
-from trainconsole.engine.messages import Command, Event, Interrupt, Request, Trouble
+from trainconsole.engine.messages import Command, Entry, Event, Interrupt, Request, Trouble
 from trainconsole.engine.metrics import Tally
 from trainconsole.engine.readback import Block
 from trainconsole.engine.reporter import Reporter
-from trainconsole.engine.saver import Kind, Saver
 from trainconsole.engine.script import Script
-from trainconsole.engine.stopwatch import Stopwatch
 from trainconsole.engine.tasks import METRICS
 from trainconsole.engine.trainer import Step, Trainer
+from trainconsole.engine.travel import Travel
 
 READ_BACK = 0.25
 """Seconds between two read-backs: rows reach the disk, and readers, this often."""
@@ -49,22 +47,23 @@ class Loop:
     """Runs in one thread: requests come in by `inbox`, all that is to be said goes out by `report`."""
 
     def __init__(
-        self, trainer: Trainer, report: Reporter, saver: Saver, script: Script, inbox: Inbox
+        self, trainer: Trainer, report: Reporter, travel: Travel, script: Script, inbox: Inbox
     ) -> None:
         self._trainer = trainer
         self._report = report
-        self._saver = saver
+        self._travel = travel
         self._script = script
         self._inbox = inbox
         self._waiting: deque[Request | Interrupt] = deque()
-        self._watch = Stopwatch()
+        self._watch = travel.watch
         self._block = Block()
         self._ending: Ending | None = None
         self._paused = False
         self._allowance = 0
         self._last_rate = trainer.rate
-        self._read_at = 0.0
-        self._epoch_began = (trainer.step, 0.0)
+        self._read_at = self._watch.seconds
+        self._epoch_began = (trainer.step, self._watch.seconds)
+        self._stopped: list[Entry] = []
         self._warned_epoch = 0
 
     def run(self) -> Event:
@@ -85,6 +84,7 @@ class Loop:
 
     def close(self) -> None:
         """Let go of the run directory."""
+        self._travel.close()
         self._report.recorder.close()
 
     # --- a step ---
@@ -118,8 +118,11 @@ class Loop:
         self._report.rows(rows)
         self._block.clear()
         self._measure(rows)
+        self._travel.announce()
         if len(bad):
             self._on_nonfinite(steps[int(bad[0])])
+        elif self._travel.saver.due(self._watch.seconds, epoch_end=False):
+            self._travel.save_last()
 
     def _measure(self, rows: Rows) -> None:
         now = self._watch.seconds
@@ -152,13 +155,38 @@ class Loop:
     # --- commands ---
 
     def _serve(self) -> None:
-        """What is scripted for this boundary, then what has arrived; while paused, what arrives."""
+        """What is to be applied again at this boundary, what is scripted for it, what has arrived; while
+        paused, what arrives."""
         trainer = self._trainer
+        for entry in self._travel.due():
+            self._apply_again(entry)
         for name, text in self._script.due(trainer.step, trainer.epoch, starts_epoch=trainer.starts_epoch):
             if self._ending is None:
                 self._take(Request(id=name, origin="script", command=text))
-        while self._ending is None and (self._arrived() or self._must_wait):
-            self._take(self._waiting.popleft() if self._waiting else self._wait())
+        while self._ending is None and (request := self._next_request()) is not None:
+            self._take(request)
+
+    def _next_request(self) -> Request | Interrupt | None:
+        """The next that may be served; None where training goes on first."""
+        while True:
+            self._arrived()
+            for request in self._waiting:
+                if not self._travel.catching_up or _is_urgent(request):
+                    self._waiting.remove(request)
+                    return request
+            if not self._must_wait:
+                return None
+            self._waiting.append(self._wait())
+
+    def _apply_again(self, entry: Entry) -> None:
+        """A command of the lineage, at its step: no snapshot, as it was decided in an earlier life."""
+        _, text, name = entry
+        self._read_back()
+        command, request = parse(text), Request(id=name, origin="again", command=text)
+        if isinstance(command, messages.Stop):
+            self._stop(command.keep, request)
+        else:
+            self._steer(command, request)
 
     @property
     def _must_wait(self) -> bool:
@@ -205,14 +233,36 @@ class Loop:
                 self._evaluate_on_request()
             case messages.SaveCheckpoint(name=name):
                 self._save_on_request(name, request)
-            case messages.Undo() | messages.Rewind():
-                raise steering.Refused("this version cannot go back in a run yet")
+            case messages.Undo():
+                self._travel.undo(request)
+                self._went_back()
+            case messages.Rewind():
+                self._travel.rewind(command, request)
+                self._went_back()
             case _:
-                self._steer(command, request)
+                self._change(command, request)
+
+    def _change(self, command: Command, request: Request) -> None:
+        taken = self._travel.before_change()
+        try:
+            self._steer(command, request)
+        except steering.Refused:
+            if taken:
+                self._travel.forget_change()
+            raise
+
+    def _went_back(self) -> None:
+        """Another place in the run: what was counted from the old one starts anew."""
+        self._read_at = self._watch.seconds
+        self._epoch_began = (self._trainer.step, self._watch.seconds)
+        self._last_rate = self._trainer.rate
+        self._warned_epoch = 0
+        if self._paused:
+            self._allowance = max(0, self._travel.until - self._trainer.step)
 
     def _steer(self, command: Command, request: Request) -> None:
         effect = steering.apply(command, self._trainer)
-        self._trainer.lineage.append((self._trainer.step, request.command))
+        self._trainer.lineage.append((self._trainer.step, request.command, request.id))
         self._report.acknowledge(request, effect)
         self._report.publish(in_force=steering.in_force(self._trainer))
 
@@ -235,16 +285,19 @@ class Loop:
         if keep == "best" and self._trainer.best is None:
             raise steering.Refused("no epoch has ended yet, so there is no best; 'stop last' keeps what is")
         self._ending = Ending("stopped", keep=keep)
-        self._trainer.lineage.append((self._trainer.step, request.command))
+        self._stopped = [(self._trainer.step, request.command, request.id)]
         self._report.acknowledge(request, steering.Effect(after={"keep": keep}))
 
     def _save_on_request(self, name: str, request: Request) -> None:
-        kind: Kind = "named" if name else "last"
-        saved = self._saver.save(self._trainer.state_dict(), kind, self._report.branch, name)
-        if saved is None:
-            raise steering.Refused("nothing has changed since that checkpoint was written")
-        self._report.write(saved)
-        self._report.acknowledge(request, steering.Effect(after={"path": saved.path}))
+        """Waits for the writer: what is acknowledged is on the disk."""
+        if name:
+            self._travel.save_named(name)
+        else:
+            self._travel.save_last()
+        self._travel.saver.flush()
+        self._travel.announce()
+        path = f"checkpoints/{name or 'last'}.pt"
+        self._report.acknowledge(request, steering.Effect(after={"path": path}))
 
     # --- evaluation ---
 
@@ -260,7 +313,7 @@ class Loop:
             return
         train = trainer.epoch_means()
         if trainer.close_epoch(train, val):
-            trainer.keep_best()
+            self._travel.keep_best()
         self._report.emit(
             messages.EpochEnded,
             epoch=trainer.epochs_done,
@@ -274,6 +327,8 @@ class Loop:
             self._ending = Ending("early_stopping", keep=self._keep_at_the_end())
         self._epoch_began = (trainer.step, self._watch.seconds)
         self._read_at = self._watch.seconds
+        if self._travel.saver.due(self._watch.seconds, epoch_end=True):
+            self._travel.save_last()
         self._report.publish("training", in_force=steering.in_force(trainer))
 
     def _validated(self) -> dict[str, float] | None:
@@ -321,7 +376,9 @@ class Loop:
 
     def _conclude(self, ending: Ending) -> Event:
         self._read_back()
-        self._save_all()
+        self._travel.save_last()
+        self._travel.saver.flush()
+        self._travel.announce()
         self._turn_away()
         if ending.reason == "interrupted":
             event = self._report.emit(
@@ -339,16 +396,6 @@ class Loop:
             event = self._finish(ending)
         self._report.publish("finished", time_left=0.0)
         return event
-
-    def _save_all(self) -> None:
-        if self._trainer.best_state is not None:
-            self._save(self._trainer.best_state, "best")
-        self._save(self._trainer.state_dict(), "last")
-
-    def _save(self, state: State, kind: Kind) -> None:
-        saved = self._saver.save(state, kind, self._report.branch)
-        if saved is not None:
-            self._report.write(saved)
 
     def _turn_away(self) -> None:
         self._arrived()
@@ -368,7 +415,7 @@ class Loop:
             best=trainer.best,
             run=self._report.recorder.path.name,
             weights_sha256=trainer.weights_sha256(),
-            lineage=tuple(trainer.lineage),
+            lineage=tuple((step, command) for step, command, _ in [*trainer.lineage, *self._stopped]),
             confusion=tally.confusion() if tally else None,
             classes=trainer.data.classes,
             note=trainer.data.note,
@@ -379,6 +426,16 @@ class Loop:
             return None
         self._report.publish("evaluating")
         return self._trainer.evaluate(self._trainer.data.test)
+
+
+def _is_urgent(request: Request | Interrupt) -> bool:
+    """What is served even while commands are still to be applied again."""
+    return isinstance(request, Interrupt) or tidy(request.command).partition(" ")[0] in (
+        "pause",
+        "resume",
+        "next",
+        "stop",
+    )
 
 
 def _is_end(request: Request | Interrupt) -> bool:

@@ -178,11 +178,18 @@ class CommandRejected(Event, frozen=True, kw_only=True, tag="command_rejected"):
     reason: str
 
 
+Entry = tuple[int, str, str]
+"""(step, command, id): one command of a lineage."""
+
+
 class Branched(Event, frozen=True, kw_only=True, tag="branched"):
+    """A new branch: `lineage` led to the state that was restored, `pending` is to be applied again."""
+
     parent: int
     at_step: int
     why: Literal["undo", "rewind", "resume"]
-    pending: tuple[tuple[int, str, str], ...] = ()
+    pending: tuple[Entry, ...] = ()
+    lineage: tuple[Entry, ...] = ()
 
 
 class CheckpointSaved(Event, frozen=True, kw_only=True, tag="checkpoint"):

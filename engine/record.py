@@ -149,6 +149,26 @@ def read_rows(path: Path, start: int = 0) -> Rows:
     return np.frombuffer(data[: len(data) - len(data) % ROW.itemsize], dtype=ROW)
 
 
+def count_rows(path: Path) -> int:
+    """The number of whole rows."""
+    try:
+        return (path / "metrics.bin").stat().st_size // ROW.itemsize
+    except FileNotFoundError:
+        return 0
+
+
+def repair(path: Path) -> list[AnyEvent]:
+    """Cut a torn last record off each file, the only thing that is ever cut; returns the events.
+
+    For the one writer of the run, before it appends.
+    """
+    events, whole = read_events(path)
+    for name, size in (("metrics.bin", count_rows(path) * ROW.itemsize), ("events.jsonl", whole)):
+        if (path / name).exists() and (path / name).stat().st_size > size:
+            os.truncate(path / name, size)
+    return events
+
+
 def read_events(path: Path, offset: int = 0) -> tuple[list[AnyEvent], int]:
     """Events from byte `offset` on whose lines are complete, and the offset after them."""
     try:

@@ -1,39 +1,149 @@
-"""Which checkpoints a run writes, under which names, and the events that say so."""
+"""Which checkpoints a run writes and keeps. The training thread only copies; a thread of this room writes."""
 
+import queue
+import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from trainconsole.engine import checkpoint
-from trainconsole.engine.checkpoint import State
+from trainconsole.engine.checkpoint import State, copy_state
+from trainconsole.engine.config import Checkpoints
 from trainconsole.engine.messages import CheckpointSaved
 
 Kind = Literal["last", "best", "named"]
+
+KEPT = 2
+"""How many of the newest `last` checkpoints stay: one that is damaged has one before it."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A state to write: `file` is new, `link`.pt will point at it."""
+
+    state: State
+    kind: Kind
+    link: str
+    file: str
 
 
 class Saver:
     """Writes into run/checkpoints. A file says what it is: last-b0-s000123.pt is of branch 0, step 123."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, clock: Checkpoints) -> None:
         self.directory = run / "checkpoints"
-        self._written: dict[str, tuple[int, int, int]] = {}
+        self.error: OSError | None = None
+        self._clock = clock
+        self._saved_at = 0.0
+        self._jobs: queue.Queue[Job | None] = queue.Queue()
+        self._done: queue.SimpleQueue[CheckpointSaved] = queue.SimpleQueue()
+        self._kept: State | None = None
+        self._best: tuple[State, str] | None = None
+        # What each file names as its best: that one stays as long as the file does.
+        self._files = {
+            path.name: checkpoint.best_named_in(path)
+            for path in sorted(self.directory.glob("*.pt"), key=lambda path: path.stat().st_mtime_ns)
+            if not path.is_symlink()
+        }
+        self._thread = threading.Thread(target=self._write_all, name="checkpoints", daemon=True)
+        self._thread.start()
 
-    def save(self, state: State, kind: Kind, branch: int, name: str = "") -> CheckpointSaved | None:
-        """Write `state` and link it as last.pt, best.pt or NAME.pt; None where that is there already.
+    # --- the training thread ---
 
-        Raises OSError where the disk refuses.
-        """
+    def due(self, seconds: float, *, epoch_end: bool) -> bool:
+        """Whether the clock asks for one after `seconds` of training, and the one before is written."""
+        passed = seconds - self._saved_at
+        every = self._clock.epoch_seconds if epoch_end else self._clock.step_seconds
+        return passed >= every and not self._busy
+
+    @property
+    def _busy(self) -> bool:
+        return self._jobs.unfinished_tasks > 0
+
+    def save_last(self, state: State, best: State | None, seconds: float) -> None:
+        """Copy `state` and have it written as last.pt, after the best that it knows."""
+        self.flush()
+        self._saved_at = seconds
+        self._kept = copy_state({**state, "best_file": self._save_best(best)}, self._kept)
+        self._enqueue(self._kept, "last", "last")
+
+    def save_named(self, name: str, state: State, best: State | None) -> str:
+        """Have a copy of `state` written as NAME.pt; returns the name of its file."""
+        return self._enqueue(copy_state({**state, "best_file": self._save_best(best)}), "named", name)
+
+    def _save_best(self, best: State | None) -> str:
+        """The file that `best` is in, written if it is not yet; "" where there is no best."""
+        if best is None:
+            return ""
+        if self._best is None or self._best[0] is not best:
+            self._best = (best, self._enqueue(best, "best", "best"))
+        return self._best[1]
+
+    def holds(self, state: State) -> bool:
+        """Whether `state` is still to be read by the writer."""
+        return self._busy and self._best is not None and self._best[0] is state
+
+    def saved(self) -> list[CheckpointSaved]:
+        """What was written since the last call."""
+        found = []
+        while not self._done.empty():
+            found.append(self._done.get())
+        return found
+
+    def flush(self) -> None:
+        """Wait until all is written. Raises the OSError that kept one from being written."""
+        self._jobs.join()
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+
+    def close(self) -> None:
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _enqueue(self, state: State, kind: Kind, link: str) -> str:
         position = state["position"]
-        link, at = name or kind, (branch, position["step"], position["epoch"])
-        if self._written.get(link) == at:
-            return None
-        file = f"{link}-b{branch}-s{position['step']:06d}.pt"
-        path = checkpoint.save(self.directory, file, link, state)
-        self._written[link] = at
-        return CheckpointSaved(
-            step=position["step"],
-            branch=branch,
-            path=str(path.relative_to(self.directory.parent)),
-            kind=kind,
-            epoch=position["epoch"],
-            weights_sha256=checkpoint.weights_sha256(state["model"]),
+        stem = f"{link}-b{state['branch']}-s{position['step']:06d}"
+        names = (f"{stem}.pt" if n == 1 else f"{stem}_{n}.pt" for n in range(1, 10**6))
+        file = next(name for name in names if name not in self._files)
+        self._files[file] = str(state.get("best_file", ""))
+        self._jobs.put(Job(state, kind, link, file))
+        return file
+
+    # --- the writing thread ---
+
+    def _write_all(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                self._write(job)
+            except OSError as error:
+                self.error = error
+                del self._files[job.file]
+                self._best = None
+            self._jobs.task_done()
+
+    def _write(self, job: Job) -> None:
+        path = checkpoint.save(self.directory, job.file, job.link, job.state)
+        position = job.state["position"]
+        self._done.put(
+            CheckpointSaved(
+                step=position["step"],
+                branch=job.state["branch"],
+                path=str(path.relative_to(self.directory.parent)),
+                kind=job.kind,
+                epoch=position["epoch"],
+                weights_sha256=checkpoint.weights_sha256(job.state["model"]),
+            )
         )
+        self._remove_older()
+
+    def _remove_older(self) -> None:
+        """Keep the newest two `last`, what a link names, and the best that any of these knows."""
+        links = {link.resolve().name for link in self.directory.glob("*.pt") if link.is_symlink()}
+        there = [file for file in self._files if (self.directory / file).exists()]
+        kept = links | set([file for file in there if file.startswith("last-b")][-KEPT:])
+        kept |= {self._files.get(file, "") for file in kept}
+        for file in there:
+            if file not in kept:
+                (self.directory / file).unlink(missing_ok=True)
+                del self._files[file]

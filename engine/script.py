@@ -1,6 +1,6 @@
 """Scripted commands: WHEN and WHAT, from a preset's [[commands]] and from --at. No torch."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
@@ -85,14 +85,18 @@ def _checked(scripted: Scripted, place: str) -> When:
 class Script:
     """The scripted commands still to come, in the order given. Each fires once."""
 
-    def __init__(self, commands: Sequence[Scripted]) -> None:
+    def __init__(self, commands: Sequence[Scripted], spent: Collection[str] = ()) -> None:
+        named = [(f"script-{index}", command) for index, command in enumerate(commands, start=1)]
         self._waiting = [
-            (parse_when(scripted.when), f"script-{index}", tidy(scripted.what))
-            for index, scripted in enumerate(commands, start=1)
+            (parse_when(command.when), name, tidy(command.what))
+            for name, command in named
+            if name not in spent
         ]
 
     def due(self, step: int, epoch: int, *, starts_epoch: bool) -> list[tuple[str, str]]:
         """(id, text) of what is due after `step` updates, before the next, which belongs to `epoch`."""
+        if not self._waiting:
+            return []
         ready = [entry for entry in self._waiting if _is_due(entry[0], step, epoch, starts_epoch)]
         self._waiting = [entry for entry in self._waiting if entry not in ready]
         return [(name, text) for _, name, text in ready]

@@ -4,7 +4,7 @@ import gc
 import platform
 import socket
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,17 +13,20 @@ from typing import Any
 import msgspec
 import torch
 
-from trainconsole.engine import checkpoint, data, history, models, record, script, tasks
+from trainconsole.engine import branches, checkpoint, data, history, models, record, script, tasks
+from trainconsole.engine.branches import Fork
 from trainconsole.engine.checkpoint import State
 from trainconsole.engine.config import RunConfig
 from trainconsole.engine.data import Data
 from trainconsole.engine.errors import UserError
 from trainconsole.engine.launch import Launch
 from trainconsole.engine.loop import Inbox, Loop
-from trainconsole.engine.messages import Layer, Stage, Started, Status, Warned
+from trainconsole.engine.messages import AnyEvent, Layer, Request, ResumedRun, Stage, Started, Status, Warned
 from trainconsole.engine.reporter import Outbox, Reporter
 from trainconsole.engine.saver import Saver
 from trainconsole.engine.trainer import Trainer
+from trainconsole.engine.travel import Travel, on_chain, origin, soundest
+from trainconsole.engine.undo import UndoStack
 
 
 def set_up(launch: Launch, stage: Callable[[Stage], None]) -> Trainer:
@@ -131,17 +134,19 @@ def describe(trainer: Trainer, launch: Launch) -> dict[str, Any]:
         "parameters": models.parameter_count(trainer.model),
         "layers": msgspec.to_builtins(layers(trainer)),
         "command_line": launch.command_line,
+        "data_dir": str(launch.data_dir),
         "rows": history.described(),
-        "sessions": [session(trainer)],
+        "sessions": [session(trainer, launch)],
     }
 
 
-def session(trainer: Trainer) -> dict[str, Any]:
+def session(trainer: Trainer, launch: Launch) -> dict[str, Any]:
     """One entry of meta.json's `sessions`."""
     return {
         "start": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": socket.gethostname(),
         "device": str(trainer.device),
+        "asked_device": launch.device,
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
         "machine": platform.machine(),
@@ -151,13 +156,73 @@ def session(trainer: Trainer) -> dict[str, Any]:
 def begin(
     trainer: Trainer, launch: Launch, status: Status, outbox: Outbox, inbox: Inbox
 ) -> tuple[Loop, Reporter]:
-    """Write meta.json and the `started` event; from here on the run is there. Raises OSError."""
+    """Write meta.json and the first event of this session; from here on the run is there.
+
+    Raises OSError, and UserError where a run that is resumed cannot be.
+    """
+    events = record.repair(launch.path)
+    if not any(isinstance(event, Started) for event in events):
+        return _begin_new(trainer, launch, status, outbox, inbox)
+    return _begin_again(trainer, launch, events, status, outbox, inbox)
+
+
+def _begin_new(
+    trainer: Trainer, launch: Launch, status: Status, outbox: Outbox, inbox: Inbox
+) -> tuple[Loop, Reporter]:
     record.write_meta(launch.path, describe(trainer, launch))
-    recorder = record.Recorder(launch.path)
-    report = Reporter(trainer, recorder, status, outbox)
+    report = Reporter(trainer, record.Recorder(launch.path), status, outbox)
     report.emit(Started, **started(trainer, launch))
     for why in (trainer.data.warning, trainer.data.exact):
         if why:
             report.emit(Warned, why=why)
-    script_left = script.Script(trainer.config.commands)
-    return Loop(trainer, report, Saver(launch.path), script_left, inbox), report
+    travel = _travel(trainer, report, launch, branches.forks([]))
+    return Loop(trainer, report, travel, script.Script(trainer.config.commands), inbox), report
+
+
+def _begin_again(
+    trainer: Trainer,
+    launch: Launch,
+    events: Sequence[AnyEvent],
+    status: Status,
+    outbox: Outbox,
+    inbox: Inbox,
+) -> tuple[Loop, Reporter]:
+    meta = record.read_meta(launch.path)
+    differs = [*differences(meta, trainer, launch)]
+    record.write_meta(launch.path, {**meta, "sessions": [*meta["sessions"], session(trainer, launch)]})
+    recorder = record.Recorder(launch.path, next_seq=events[-1].seq + 1, rows=record.count_rows(launch.path))
+    report = Reporter(trainer, recorder, status, outbox)
+    forks, lineage = branches.forks(events), branches.lineage(events)
+    travel = _travel(trainer, report, launch, forks)
+    damaged: list[str] = []
+    files = on_chain(launch.path / "checkpoints", forks, max(forks), 2**62)
+    found = soundest(files, list(lineage), damaged)
+    state, best, path = found if found is not None else (origin(trainer), None, None)
+    travel.resume(state, best, lineage[len(state["lineage"]) :])
+    checkpoint_name = None if path is None else f"checkpoints/{path.name}"
+    report.emit(ResumedRun, **started(trainer, launch), checkpoint=checkpoint_name)
+    for why in (*damaged, *differs):
+        report.emit(Warned, why=why)
+    for index, command in enumerate(launch.requests):
+        inbox.put(Request(id=f"resume-{len(meta['sessions'])}-{index}", origin="resume", command=command))
+    left = script.Script(trainer.config.commands, spent=branches.spent(events))
+    return Loop(trainer, report, travel, left, inbox), report
+
+
+def _travel(trainer: Trainer, report: Reporter, launch: Launch, forks: dict[int, Fork]) -> Travel:
+    saver = Saver(launch.path, trainer.config.checkpoint)
+    return Travel(trainer, report, saver, UndoStack(launch.path), forks)
+
+
+def differences(meta: dict[str, Any], trainer: Trainer, launch: Launch) -> Iterator[str]:
+    """What is not as it was in the session before, and may change the last bits of the weights."""
+    before, now = meta["sessions"][-1], session(trainer, launch)
+    changed = [
+        f"{key} {before.get(key)} -> {now[key]}"
+        for key in ("torch", "device", "threads", "machine")
+        if before.get(key) != now[key]
+    ]
+    if changed:
+        yield f"not as in the session before, so not exact: {', '.join(changed)}"
+    if meta["data"]["fingerprint"] != trainer.data.fingerprint:
+        yield "the data is not what it was when the run started: the rest of the run is not exact"

@@ -18,5 +18,12 @@ class Stopwatch:
         if self._since is None:
             self._since = time.monotonic()
 
+    def set(self, seconds: float) -> None:
+        """Go on from `seconds`, running or stopped as it is."""
+        running = self._since is not None
+        self._before, self._since = seconds, None
+        if running:
+            self.start()
+
     def stop(self) -> None:
         self._before, self._since = self.seconds, None

@@ -16,7 +16,7 @@ from trainconsole.engine import augment, losses, metrics, models, optimizers, sc
 from trainconsole.engine.checkpoint import FORMAT, State, copy_state, weights_sha256
 from trainconsole.engine.config import RunConfig
 from trainconsole.engine.data import Data
-from trainconsole.engine.messages import Best, Trouble
+from trainconsole.engine.messages import Best, Entry, Trouble
 from trainconsole.engine.nonfinite import Guard, build_guard, first_nonfinite
 from trainconsole.engine.patience import Patience
 from trainconsole.engine.reading import decode, plain
@@ -48,11 +48,12 @@ class Trainer:
     def __init__(
         self, config: RunConfig, data: Data, device: torch.device, initial: State | None = None
     ) -> None:
-        self.config = config
+        self.config = self._first_config = config
+        self._initial = initial
         self.data = data
         self.device = device
         self.step = self.epochs_done = self.consumed = 0
-        self.lineage: list[tuple[int, str]] = []
+        self.lineage: list[Entry] = []
         self.best: Best | None = None
         self.best_state: State | None = None
         torch.manual_seed(config.seed)
@@ -287,9 +288,9 @@ class Trainer:
     def _better(self, value: float, than: float) -> bool:
         return value > than if metrics.maximised(self.metric) else value < than
 
-    def keep_best(self) -> None:
-        """Copy the state as it is now into kept buffers, as that of the best epoch."""
-        self.best_state = copy_state(self.state_dict(), self.best_state)
+    def keep_best(self, more: State, into: State | None) -> None:
+        """Copy the state as it is now, and `more` with it, as that of the best epoch; reuses `into`."""
+        self.best_state = copy_state({**self.state_dict(), **more}, into)
 
     def restore_best_weights(self) -> None:
         """The weights of the best epoch; optimizer and counters stay where the run ended."""
@@ -319,6 +320,10 @@ class Trainer:
 
     # --- state ---
 
+    def fresh(self) -> "Trainer":
+        """Another trainer as this one was at step 0."""
+        return Trainer(self._first_config, self.data, self.device, self._initial)
+
     def state_dict(self) -> State:
         """Everything that the rest of the run depends on; tensors are the live ones, not copies."""
         return {
@@ -332,7 +337,8 @@ class Trainer:
             "best": msgspec.to_builtins(self.best),
             "patience": msgspec.to_builtins(self.patience),
             "random": self._random_state(),
-            "lineage": [list(entry) for entry in self.lineage],
+            "lineage": [[step, command] for step, command, _ in self.lineage],
+            "lineage_ids": [name for *_, name in self.lineage],
             "config": plain(self.config),
             "classes": list(self.data.classes),
             "scaling": msgspec.to_builtins(self.data.scaling),
@@ -347,7 +353,8 @@ class Trainer:
             self.optimizer = self._build_optimizer()
         self.config = config
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        # Copied: load_state_dict keeps the very tensors it is given, and the next step would change them.
+        self.optimizer.load_state_dict(copy_state(state["optimizer"]))
         self._scaler.load_state_dict(state["scaler"])
         self.plan = msgspec.convert(state["plan"], Plan)
         position = state["position"]
@@ -355,7 +362,7 @@ class Trainer:
         self._epoch_sums = list(state["epoch_sums"])
         self.best = msgspec.convert(state["best"], Best | None)
         self.patience = msgspec.convert(state["patience"], Patience)
-        self.lineage = [(step, text) for step, text in state["lineage"]]
+        self.lineage = entries(state)
         self._load_random_state(state["random"])
         self.guard.clear()
         self.apply_dropout()
@@ -374,3 +381,11 @@ class Trainer:
         torch.set_rng_state(state["cpu"])
         if self.device.type == "cuda" and "cuda" in state:
             torch.cuda.set_rng_state(state["cuda"], self.device)
+
+
+def entries(state: State) -> list[Entry]:
+    """The lineage in a state, with ids."""
+    return [
+        (step, command, name)
+        for (step, command), name in zip(state["lineage"], state["lineage_ids"], strict=True)
+    ]

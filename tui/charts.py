@@ -1,6 +1,8 @@
 """Charts that stand still, drawn by plotext; the one module that knows it (pinned to 5.x)."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -9,45 +11,82 @@ import plotext
 from trainconsole.engine.history import Rows
 
 Series = npt.NDArray[np.float64]
-Points = npt.NDArray[np.generic]
 
-HEIGHT = 12
+SIDE_BY_SIDE = 76
+"""From this width on two charts stand beside each other, below it one above the other."""
+WIDEST = 60
+"""Columns of one chart at most: a longer line says no more."""
+HEIGHT = 15
+LOW = 11
+ASCII = str.maketrans("─│┌┐└┘├┤┬┴┼", "-|+++++++++")
+
+
+@dataclass(frozen=True)
+class Ink:
+    """What a chart is drawn with. Without `unicode` it is plain ASCII, without `color` no escape codes."""
+
+    color: bool
+    unicode: bool
+
+    @property
+    def line(self) -> str:
+        return "braille" if self.unicode else "."
 
 
 def curves(
-    rows: Rows, epochs: Sequence[tuple[int, float, float]], metric: str, *, width: int, color: bool
-) -> list[str]:
-    """Loss and `metric` over steps, side by side: training as a line, validation (step, loss, metric) as
-    points. Returns lines of text, at most `width` wide."""
-    half = max(30, (width - 2) // 2)
-    steps = [step for step, _, _ in epochs]
-    left = _chart("loss", rows["step"], rows["loss"], steps, [loss for _, loss, _ in epochs], half, color)
-    right = _chart(metric, rows["step"], rows["metric"], steps, [value for *_, value in epochs], half, color)
-    return [f"{a}  {b}" for a, b in zip(left, right, strict=False)]
-
-
-def _chart(
-    title: str,
-    steps: Points,
-    values: Points,
-    val_steps: list[int],
-    val_values: list[float],
+    rows: Rows,
+    epochs: Sequence[tuple[int, float, float]],
+    metric: str,
+    *,
     width: int,
-    color: bool,
+    color: bool = False,
+    unicode: bool = True,
 ) -> list[str]:
-    plotext.clear_figure()
-    plotext.limit_size(False, False)
-    plotext.theme("clear")
-    plotext.plotsize(width, HEIGHT)
-    plotext.title(title)
-    x, y = thinned(np.asarray(steps, dtype=float), np.asarray(values, dtype=float), 2 * width)
-    plotext.plot(x.tolist(), y.tolist(), marker="braille", color="cyan" if color else "default")
-    if val_steps:
-        plotext.scatter(val_steps, val_values, marker="o", color="orange" if color else "default")
-    text = str(plotext.build())
-    if not color:
-        text = str(plotext.uncolorize(text))
-    return text.rstrip("\n").split("\n")
+    """Loss and `metric` over steps: training as a line, validation (step, loss, metric) as o.
+
+    Values that are not finite are left out. Returns lines of text, each at most `width` cells wide (30 at
+    least), the last of them the legend.
+    """
+    ink, steps = Ink(color, unicode), np.asarray(rows["step"], dtype=float)
+    columns = np.asarray(list(epochs), dtype=float).reshape(-1, 3)
+    beside = width >= SIDE_BY_SIDE
+    size = min(WIDEST, (width - 2) // 2) if beside else min(WIDEST, max(30, width)), HEIGHT if beside else LOW
+    left, right = (
+        _chart(name, (steps, np.asarray(values, dtype=float)), (columns[:, 0], columns[:, column]), size, ink)
+        for name, values, column in (("loss", rows["loss"], 1), (metric, rows["metric"], 2))
+    )
+    legend = "line: training" + ("   o: validation" if len(columns) else "")
+    if not beside:
+        return [line.rstrip() for line in (*left, *right, legend)]
+    both = [f"{a}  {b}" for a, b in zip(left, right, strict=True)]
+    return [line.rstrip() for line in (*both, legend.center(2 * size[0] + 2))]
+
+
+def ticks(low: float, high: float, most: int) -> list[float]:
+    """At most `most` round numbers, a step of 1, 2 or 5 times a power of ten apart, that enclose low to high.
+
+    Two at least; low must not be above high, and both finite.
+    """
+    span = high - low or abs(high) or 1.0
+    exponent = math.floor(math.log10(span / most))
+    for step in (mantissa * 10.0**power for power in range(exponent, exponent + 4) for mantissa in (1, 2, 5)):
+        # Half a millionth of a step is rounding, not data.
+        first, last = math.floor(low / step + 5e-7), math.ceil(high / step - 5e-7)
+        last = max(last, first + 1)
+        if last - first < most:
+            return [round(number * step, 12 - exponent) for number in range(first, last + 1)]
+    return [low, high]
+
+
+def label(value: float, step: float) -> str:
+    """A tick in as many digits as the distance to the next one asks for: 0.25, 400, 20k, 1e-5."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 1e7 or step < 1e-4:
+        return f"{value:.3g}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
+    if step >= 1000:
+        return f"{value / 1000:.0f}k"
+    return f"{value:.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
 
 
 def thinned(x: Series, y: Series, most: int) -> tuple[Series, Series]:
@@ -59,3 +98,50 @@ def thinned(x: Series, y: Series, most: int) -> tuple[Series, Series]:
     edges = np.linspace(0, len(x), most + 1).astype(int)[:-1]
     counts = np.diff(np.append(edges, len(x)))
     return np.add.reduceat(x, edges) / counts, np.add.reduceat(y, edges) / counts
+
+
+def _chart(
+    title: str,
+    training: tuple[Series, Series],
+    validation: tuple[Series, Series],
+    size: tuple[int, int],
+    ink: Ink,
+) -> list[str]:
+    """One chart of exactly `size` cells, (width, height)."""
+    width, height = size
+    end = max([1.0, *training[0][-1:], *validation[0][-1:]])
+    training, validation = thinned(*training, width), thinned(*validation, width)
+    plotext.clear_figure()
+    plotext.limit_size(False, False)
+    plotext.theme("clear")
+    plotext.plotsize(width, height)
+    plotext.title(title)
+    _axes(end, np.concatenate([training[1], validation[1]]), size)
+    for (x, y), draw, marker, hue in (
+        (training, plotext.plot, ink.line, "cyan"),
+        (validation, plotext.scatter, "o", "orange"),
+    ):
+        if len(x):
+            draw(x.tolist(), y.tolist(), marker=marker, color=hue if ink.color else "default")
+    return _lines(size, ink)
+
+
+def _axes(end: float, values: Series, size: tuple[int, int]) -> None:
+    """Steps from 0 to `end`; values between round numbers that enclose them, 0 and 1 where there are none."""
+    width, height = size
+    across = [tick for tick in ticks(0.0, end, 1 + width // 7) if tick <= end] if end >= 2 else [0.0, 1.0]
+    plotext.xlim(0, end)
+    plotext.xticks(across, [label(tick, across[-1] - across[-2]) for tick in across])
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+    up = ticks(low, high, 6 if height >= HEIGHT else 4)
+    plotext.ylim(up[0], up[-1])
+    plotext.yticks(up, [label(tick, up[1] - up[0]) for tick in up])
+
+
+def _lines(size: tuple[int, int], ink: Ink) -> list[str]:
+    text = str(plotext.build())
+    if not ink.color:
+        text = str(plotext.uncolorize(text))
+    if not ink.unicode:
+        text = text.translate(ASCII)
+    return text.rstrip("\n").split("\n")

@@ -1,35 +1,20 @@
 """The command line. Anything slow to import is imported by the command that needs it."""
 
-import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from trainconsole.engine.errors import UserError
-
-DEFAULT_RUNS = Path("runs")
-
-
-def fail(error: UserError | str, code: int = 2) -> NoReturn:
-    """What is wrong, on stderr, in plain text; then leave."""
-    click.echo(f"trainconsole: {error}", err=True)
-    sys.exit(code)
-
-
-def user_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn a UserError into its text and exit code 2."""
-
-    @functools.wraps(command)
-    def guarded(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except UserError as error:
-            fail(error)
-
-    return guarded
+from trainconsole.tui import recorded
+from trainconsole.tui.options import (
+    data_dir_option,
+    default_data_dir,
+    device_option,
+    runs_dir_option,
+    threads_option,
+)
+from trainconsole.tui.refusal import fail, user_errors
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,24 +33,10 @@ def user_errors(command: Callable[..., None]) -> Callable[..., None]:
     help='A command at a time, as "epoch 6: lr x0.5".',
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Override the seed.")
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
-)
-@click.option(
-    "--threads", type=click.IntRange(1, 1024), help="Threads that torch uses (default: the cores there are)."
-)
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path),
-    help="Where data sets are kept (default: the user's cache).",
-)
-@click.option(
-    "--runs-dir",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_RUNS,
-    show_default=True,
-    help="Where run directories go.",
-)
+@device_option
+@threads_option
+@data_dir_option
+@runs_dir_option
 @click.option("--name", default="", help="Added to the name of the run directory.")
 @click.pass_context
 @user_errors
@@ -123,18 +94,12 @@ def _train(
         runs=runs_dir,
         data_dir=data_dir or default_data_dir(),
         name=name,
-        device=device,
+        device=device or "auto",
         threads=threads,
         unattended=True,
         command_line=["trainconsole", *sys.argv[1:]],
     )
     headless.run(launch, as_json=as_json)
-
-
-def default_data_dir() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("trainconsole") / "data"
 
 
 @main.command("presets")
@@ -152,6 +117,8 @@ def list_presets(name: str | None) -> None:
     for line in preset_table(presets.listing()):
         click.echo(line)
 
+
+main.add_command(recorded.resume)
 
 if __name__ == "__main__":
     main()

@@ -10,6 +10,11 @@ from trainconsole.tui.lines import lines
 from trainconsole.tui.plain import rate, seconds
 from trainconsole.tui.streams import Stream
 
+LEAST_BAR = 8
+SPARE = 2
+"""Cells left free at the right edge: the ^C that a terminal echoes would else break the line in two."""
+TERSE = {"accuracy": "acc"}
+
 
 class PlainPrinter:
     """One plain line an epoch, and one for whatever else happens."""
@@ -34,14 +39,14 @@ class LivePrinter:
 
     def __init__(self, err: Stream) -> None:
         self._console = Console(file=cast(IO[str], err), markup=False, highlight=False, emoji=False)
+        self._bar = BarColumn(bar_width=LEAST_BAR)
         self._progress = Progress(
             TextColumn("{task.fields[head]}", markup=False),
-            BarColumn(bar_width=None),
+            self._bar,
             TextColumn("{task.fields[tail]}", markup=False),
             console=self._console,
             auto_refresh=False,
             transient=True,
-            expand=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -49,31 +54,53 @@ class LivePrinter:
         self._progress.start()
 
     def event(self, event: Event) -> None:
-        for line in lines(event):
+        for line in lines(event, self._console.width):
             self._console.print(line, soft_wrap=True)
 
     def status(self, status: Status) -> None:
+        room = self._console.width - SPARE
+        head: str = status.stage
+        tail, steps = "", None
         if status.steps and status.stage in ("training", "evaluating", "paused"):
-            self._progress.update(
-                self._task, completed=status.step, total=status.steps, head=_head(status), tail=_tail(status)
-            )
-        else:
-            self._progress.update(self._task, head=status.stage)
+            head, tail = texts(status, room - LEAST_BAR - 2)
+            steps = status.steps
+        self._bar.bar_width = max(LEAST_BAR, room - len(head) - len(tail) - 2)
+        self._progress.update(self._task, completed=status.step, total=steps, head=head, tail=tail)
         self._progress.refresh()
 
     def close(self) -> None:
         self._progress.stop()
 
 
-def _head(status: Status) -> str:
+def texts(status: Status, room: int) -> tuple[str, str]:
+    """What stands before and after the bar: the longest form that takes at most `room` cells in all."""
+    long, short = (" steps/s", " left", status.metric_name), ("/s", "", TERSE.get(status.metric_name))
+    forms = [
+        (_head(status, total=True), _tail(status, *long)),
+        (_head(status, total=False), _tail(status, *long)),
+        (_head(status, total=False), _tail(status, *short)),
+    ]
+    return next((form for form in forms if len(form[0]) + len(form[1]) <= room), _shortest(status, room))
+
+
+def _shortest(status: Status, room: int) -> tuple[str, str]:
+    """Numbers with as few words as can be, cut at the end where even that is too long."""
+    head = f"{status.epoch}/{status.epochs}  {status.step:,}"
+    tail = _tail(status, "/s", "", TERSE.get(status.metric_name))
+    return head, tail[: max(0, room - len(head))].rstrip()
+
+
+def _head(status: Status, *, total: bool) -> str:
     stage = "" if status.stage == "training" else f"{status.stage}  "
-    return f"{stage}epoch {status.epoch}/{status.epochs}  step {status.step:,}"
+    steps = f"{status.step:,}/{status.steps:,}" if total else f"{status.step:,}"
+    return f"{stage}epoch {status.epoch}/{status.epochs}  step {steps}"
 
 
-def _tail(status: Status) -> str:
-    parts = [f"{status.steps_per_second:.0f} it/s", f"{seconds(status.time_left)} left"]
+def _tail(status: Status, speed: str, left: str, metric: str | None) -> str:
+    parts = [f"{status.steps_per_second:.0f}{speed}", f"{seconds(status.time_left)}{left}"]
     if status.loss is not None and status.metric is not None:
-        parts.append(f"loss {status.loss:.3f}  {status.metric_name} {status.metric:.3f}")
+        name = metric or status.metric_name
+        parts.append(f"loss {status.loss:.3f}  {name} {status.metric:.3f}")
     if "lr" in status.in_force:
         parts.append(f"lr {rate(status.in_force['lr'])}")
     return "  ".join(parts)

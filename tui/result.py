@@ -1,6 +1,11 @@
 """What a finished run says on stdout: curves, test metrics, confusion, where the files are."""
 
+import os
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.cells import cell_len, set_cell_size
 
 from trainconsole.engine.launch import Launch
 from trainconsole.engine.messages import EpochEnded, Finished
@@ -10,66 +15,109 @@ from trainconsole.tui.plain import harmless, metrics, real
 
 MOST_CLASSES = 20
 """A larger confusion matrix is not printed: nobody reads it."""
+LONGEST_NAME = 16
+RECALL = 8
+
+Matrix = Sequence[Sequence[int]]
 
 
 def result(launch: Launch, finished: Finished, *, width: int, color: bool) -> str:
-    """The whole text, lines at most `width` wide where the content allows it."""
-    parts = [*_chart(launch, min(width, 120), color), "", *_summary(finished), *_confusion(finished)]
-    parts.append(f"run       {launch.path}")
+    """The whole text, lines at most `width` cells wide where the content allows it.
+
+    NO_COLOR and a dumb terminal are heeded; an encoding that is not Unicode gets ASCII.
+    """
+    color = color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    parts = [
+        *_chart(launch, width, color),
+        "",
+        *_summary(finished),
+        *confusion(finished.confusion, finished.classes, width),
+        f"run       {_short(launch.path)}",
+    ]
     return "\n".join(parts) + "\n"
 
 
+def confusion(matrix: Matrix | None, classes: Sequence[str], width: int) -> Iterator[str]:
+    """Rows are true classes, columns predicted ones, with the recall of each class at the end.
+
+    Column heads are the names cut short or, where that makes two the same, numbers. Above MOST_CLASSES, or
+    where `width` is too small, the pairs most often confused. Nothing where there is no matrix.
+    """
+    names = [harmless(name) for name in classes]
+    if not matrix or not names:
+        return
+    digits = max(len(str(count)) for row in matrix for count in row)
+    space = (width - 2 - RECALL - _widest(names)) // len(names)
+    heads, labels = _heads(names, min(space, max(digits, _widest(names)) + 1))
+    cell = max(digits, _widest(heads)) + 1
+    if len(names) > MOST_CLASSES or 2 + _widest(labels) + cell * len(names) + RECALL > width:
+        yield from _worst(matrix, names)
+        return
+    yield "confusion (rows: true, columns: predicted)"
+    yield " " * (_widest(labels) + 2) + "".join(_right(head, cell) for head in heads) + "  recall"
+    for index, (name, row) in enumerate(zip(labels, matrix, strict=True)):
+        counts = "".join(f"{count or '.':>{cell}}" for count in row)
+        yield f"  {set_cell_size(name, _widest(labels))}{counts}{_recall(row, index)}"
+
+
 def _chart(launch: Launch, width: int, color: bool) -> list[str]:
-    meta, events = read_meta(launch.path), read_events(launch.path)[0]
+    meta, events, rows = read_meta(launch.path), read_events(launch.path)[0], read_rows(launch.path)
     name = meta["batch_metric"]
     epochs = [
         (event.step, real(event.val["loss"]), real(event.val[name]))
         for event in events
         if type(event) is EpochEnded and event.val is not None
     ]
-    rows = read_rows(launch.path)
-    return curves(rows, epochs, name, width=width, color=color) if len(rows) else []
+    unicode = sys.stdout.encoding.lower().startswith("utf")
+    return curves(rows, epochs, name, width=width, color=color, unicode=unicode) if len(rows) else []
 
 
 def _summary(finished: Finished) -> Iterator[str]:
     note = f"  ({harmless(finished.note)})" if finished.note else ""
-    reason = finished.reason.replace("_", " ")
-    yield f"{reason} at step {finished.step:,}"
+    yield f"{finished.reason.replace('_', ' ')} at step {finished.step:,}"
     if finished.best is not None:
         best = finished.best
         yield f"best      {best.metric} {best.value:.4f} at epoch {best.epoch}"
     if finished.test is not None:
         yield f"test      {metrics(finished.test)}{note}"
-    yield f"weights   sha256 {finished.weights_sha256}"
+    yield f"sha256    {finished.weights_sha256}"
 
 
-def _confusion(finished: Finished) -> Iterator[str]:
-    """Rows are true classes, columns predicted ones, with the recall of each class."""
-    matrix, names = finished.confusion, [harmless(name) for name in finished.classes]
-    if matrix is None or not names:
-        return
-    if len(names) > MOST_CLASSES:
-        yield from _worst(matrix, names)
-        return
-    label = max(len(name) for name in names)
-    cell = max(4, max(len(str(count)) for row in matrix for count in row) + 1, min(label, 8) + 1)
-    yield "confusion (rows: true, columns: predicted)"
-    yield " " * (label + 2) + "".join(f"{name[: cell - 1]:>{cell}}" for name in names) + "  recall"
-    for index, (name, row) in enumerate(zip(names, matrix, strict=True)):
-        yield f"  {name:<{label}}" + "".join(f"{count or '.':>{cell}}" for count in row) + _recall(row, index)
+def _short(path: Path) -> Path:
+    """From the current directory where it is below that."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _heads(names: Sequence[str], cell: int) -> tuple[list[str], list[str]]:
+    """Heads of columns less than `cell` wide, and labels of rows: numbered where cut names are not unique."""
+    heads = [set_cell_size(name, min(cell_len(name), max(1, cell - 1))).strip() for name in names]
+    if len(set(heads)) == len(heads):
+        return heads, list(names)
+    numbers = [str(index) for index in range(len(names))]
+    return numbers, [
+        f"{_right(number, len(numbers[-1]))} {name}" for number, name in zip(numbers, names, strict=True)
+    ]
+
+
+def _widest(texts: Sequence[str]) -> int:
+    return min(LONGEST_NAME, max(cell_len(text) for text in texts))
+
+
+def _right(text: str, width: int) -> str:
+    return " " * (width - cell_len(text)) + text
 
 
 def _recall(row: Sequence[int], index: int) -> str:
     return f"  {row[index] / sum(row):6.3f}" if sum(row) else "       -"
 
 
-def _worst(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> Iterator[str]:
+def _worst(matrix: Matrix, names: Sequence[str]) -> Iterator[str]:
     pairs = [
         (count, names[i], names[j])
         for i, row in enumerate(matrix)
         for j, count in enumerate(row)
         if i != j and count
     ]
-    yield "most confused"
-    for count, true, predicted in sorted(pairs, reverse=True)[:5]:
+    yield "most confused" if pairs else "no class was taken for another"
+    for count, true, predicted in sorted(pairs, key=lambda pair: -pair[0])[:5]:
         yield f"  {count} of {true} taken for {predicted}"

@@ -1,0 +1,79 @@
+"""Where hosts listen: a directory in /tmp that is its user's alone, and a socket in it for each. No torch."""
+
+import os
+import re
+import socket
+import stat
+from pathlib import Path
+
+from trainconsole.engine.errors import UserError
+
+BASE = Path("/tmp")
+LONGEST_NAME = 48
+"""Characters of the run's name in its socket's: a socket's path has room for about a hundred bytes."""
+BACKLOG = 16
+
+
+def directory(base: Path = BASE) -> Path:
+    """This user's directory, whether or not it is there."""
+    return base / f"trainconsole-{os.getuid()}"
+
+
+def socket_path(run: Path, pid: int, base: Path = BASE) -> Path:
+    """Where the host of process `pid` listens for `run`."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", run.name)[:LONGEST_NAME]
+    return directory(base) / f"{name}-{pid}.sock"
+
+
+def make_directory(path: Path) -> None:
+    """Make `path` with mode 0700 where it is not there, and check it. Raises UserError."""
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise UserError(f"cannot make {path} for the socket: {error.strerror}") from None
+    check_directory(path)
+
+
+def check_directory(path: Path) -> None:
+    """Nobody but this user can get at what lies in `path`: no link, owner, mode. Raises UserError.
+
+    Anybody can make a directory in /tmp, so one that is there already is not trusted by its name.
+    """
+    try:
+        found = os.lstat(path)
+    except OSError as error:
+        raise UserError(f"cannot use {path} for the socket: {error.strerror}") from None
+    if not stat.S_ISDIR(found.st_mode):
+        raise UserError(f"{path} is not a directory, and the socket belongs in one; remove it")
+    if found.st_uid != os.getuid():
+        raise UserError(f"{path} belongs to user {found.st_uid}, so the socket is not safe in it; remove it")
+    if stat.S_IMODE(found.st_mode) != 0o700:
+        mode = stat.S_IMODE(found.st_mode)
+        raise UserError(f"{path} has mode {mode:o}, so the socket is not safe in it; chmod 700 {path}")
+
+
+def listen(path: Path) -> socket.socket:
+    """A listening socket at `path`, mode 0600, in place of whatever was there. Raises UserError."""
+    make_directory(path.parent)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        path.unlink(missing_ok=True)
+        listener.bind(str(path))
+        os.chmod(path, 0o600)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise UserError(f"cannot listen at {path}: {error.strerror or error}") from None
+    return listener
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a socket; None where there is none."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISSOCK(found.st_mode) else None

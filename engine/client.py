@@ -1,0 +1,163 @@
+"""The other end of the socket: commands go out, statuses come in; answers stand in the run's record. No torch."""
+
+import secrets
+import select
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+from msgspec import Struct
+
+from trainconsole.engine import live, record
+from trainconsole.engine.errors import UserError
+from trainconsole.engine.messages import (
+    VERSION,
+    CommandApplied,
+    CommandRejected,
+    Request,
+    Status,
+)
+
+PATIENCE = 5.0
+"""Seconds to connect, and to get a command off: a host that trains answers in milliseconds."""
+LONGEST = 1024 * 1024
+"""Bytes without a line's end from something that is no host."""
+POLL = 0.05
+
+Answer = CommandApplied | CommandRejected
+
+_decoder = msgspec.json.Decoder(Status)
+
+
+class _Versioned(Struct, frozen=True, kw_only=True):
+    """What a status of any version says first."""
+
+    version: int
+
+
+class Client:
+    """A connection to a host. Close it, or use it in a `with`."""
+
+    def __init__(self, sock: Path) -> None:
+        """Raises UserError where nobody listens at `sock`."""
+        self.gone = False
+        self.latest: Status | None = None
+        self._path = sock
+        self._in = bytearray()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(PATIENCE)
+        try:
+            self._socket.connect(str(sock))
+        except OSError as error:
+            self._socket.close()
+            raise UserError(f"nobody answers at {sock}: {error.strerror or error}") from None
+
+    @classmethod
+    def of(cls, run: Path) -> "Client":
+        """A connection to the host that trains `run`. Raises UserError where there is none."""
+        entry = live.of(run)
+        if entry is None:
+            raise UserError(f"nobody is training {run.name}; 'trainconsole runs' says how it ended")
+        return cls(Path(entry.socket))
+
+    def fileno(self) -> int:
+        """For select and event loops: readable means that `receive(0)` has something to do."""
+        return self._socket.fileno()
+
+    def send(self, command: str, origin: str) -> str:
+        """Ask for `command`, text in the grammar; returns the id that the answer repeats. Raises UserError."""
+        name = f"{origin}-{secrets.token_hex(6)}"
+        frame = msgspec.json.encode(Request(id=name, origin=origin, command=command)) + b"\n"
+        try:
+            self._socket.settimeout(PATIENCE)
+            self._socket.sendall(frame)
+        except OSError as error:
+            self.gone = True
+            raise UserError(f"the host has left ({error.strerror or error}): '{command}' was not sent") from None
+        return name
+
+    def receive(self, timeout: float) -> list[Status]:
+        """Statuses that have come, waiting at most `timeout` seconds for one; sets `latest`, at the end `gone`.
+
+        Raises UserError where the host speaks another version of the protocol.
+        """
+        if self.gone or not select.select([self._socket], [], [], timeout)[0]:
+            return []
+        self._fill()
+        whole, end, rest = self._in.rpartition(b"\n")
+        if not end and len(rest) > LONGEST:
+            raise UserError(f"{self._path}: not a trainconsole host")
+        self._in = rest
+        statuses = [self._decoded(bytes(line)) for line in whole.splitlines()]
+        self.latest = statuses[-1] if statuses else self.latest
+        return statuses
+
+    def statuses(self, timeout: float) -> Iterator[Status | None]:
+        """Every status as it comes, None after `timeout` seconds without one; ends when the host leaves."""
+        while not self.gone:
+            yield from self.receive(timeout) or ([None] if not self.gone else [])
+
+    def close(self) -> None:
+        self._socket.close()
+        self.gone = True
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _fill(self) -> None:
+        try:
+            data = self._socket.recv(64 * 1024)
+        except OSError:
+            data = b""
+        self.gone = not data
+        self._in += data
+
+    def _decoded(self, line: bytes) -> Status:
+        try:
+            version = msgspec.json.decode(line, type=_Versioned).version
+            if version == VERSION:
+                return _decoder.decode(line)
+        except (ValueError, RecursionError):
+            raise UserError(f"{self._path}: not a trainconsole host") from None
+        raise UserError(
+            f"{self._path}: this host speaks version {version} of the protocol, and this program {VERSION};"
+            " use the trainconsole that started it"
+        )
+
+
+def acknowledgement(
+    run: Path, name: str, timeout: float, *, start: int = 0, client: Client | None = None
+) -> Answer | None:
+    """The answer to the request with id `name`, read from the run's record from byte `start` on.
+
+    None after `timeout` seconds, or where the host of `client` has left without one.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        left = client is not None and client.gone
+        events, start = record.read_events(run, start)
+        for event in events:
+            if isinstance(event, CommandApplied | CommandRejected) and event.id == name:
+                return event
+        if left or time.monotonic() >= deadline:
+            return None
+        if client is not None:
+            client.receive(POLL)
+        else:
+            time.sleep(POLL)
+
+
+def recorded(run: Path) -> int:
+    """Bytes of events so far: where to begin to look for what comes next."""
+    try:
+        return (run / "events.jsonl").stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,229 @@
+"""The host's socket: takes requests, shows the status, in a thread that training never waits for. No torch."""
+
+import contextlib
+import logging
+import selectors
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from trainconsole.engine import address
+from trainconsole.engine.errors import UserError
+from trainconsole.engine.forks import keep_from_children
+from trainconsole.engine.messages import Request, Status
+from trainconsole.engine.peer import Peer
+
+SHOW_EVERY = 0.1
+"""Seconds between two pushes of a status that is no event's."""
+CHECK_EVERY = 1.0
+"""Seconds between two looks at whether the socket is still there."""
+BREATH = 0.02
+"""Seconds of rest after nonsense, so that it costs training nothing whoever sends how much of it."""
+MOST_PEERS = 64
+GOODBYE = 0.2
+"""Seconds that clients get to take the last status."""
+
+log = logging.getLogger("trainconsole")
+_encoder = msgspec.json.Encoder()
+
+
+class Served(Protocol):
+    """What clients watch and command."""
+
+    @property
+    def status(self) -> Status: ...
+
+    def send(self, request: Request) -> None: ...
+
+
+class Server:
+    """Listens from `open` to `close`. `wake` makes it look at the status at once."""
+
+    def __init__(self, served: Served, path: Path) -> None:
+        self.path = path
+        self._served = served
+        self._peers: dict[int, Peer] = {}
+        self._listener: socket.socket | None = None
+        self._identity: tuple[int, int] | None = None
+        self._shown: Status | None = None
+        self._shown_at = self._checked_at = 0.0
+        self._ends_at: float | None = None
+        self._thread: threading.Thread | None = None
+        self._selector = selectors.DefaultSelector()
+        self._wakes, self._bell = socket.socketpair()
+        self._rest = self._is_lost = False
+
+    def open(self) -> None:
+        """Make the socket and begin to serve. Raises UserError where its place is not safe."""
+        self._listen()
+        self._wakes.setblocking(False)
+        self._bell.setblocking(False)
+        self._selector.register(self._wakes, selectors.EVENT_READ)
+        keep_from_children(self)
+        self._thread = threading.Thread(target=self._serve, name="socket", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is an event. From any thread; costs one system call."""
+        # A full pipe wakes as well; after the end there is nobody to wake.
+        with contextlib.suppress(OSError):
+            self._bell.send(b".")
+
+    def close(self, linger: float = 0.0) -> None:
+        """Show the last status, for `linger` seconds also to clients that come now, and remove the socket."""
+        if self._thread is not None:
+            self._ends_at = time.monotonic() + linger
+            self.wake()
+            self._thread.join(linger + 10 * GOODBYE)
+
+    def abandon(self) -> None:
+        """In a forked child: close all files."""
+        for one in [self._listener, self._wakes, self._bell, *(p.connection for p in self._peers.values())]:
+            if one is not None:
+                one.close()
+        self._selector.close()
+
+    # --- the thread ---
+
+    def _serve(self) -> None:
+        while self._ends_at is None or time.monotonic() < self._ends_at:
+            self._turn()
+            if self._rest:
+                time.sleep(BREATH)
+        self._show(self._served.status)
+        until = time.monotonic() + GOODBYE
+        while any(peer.is_behind for peer in self._peers.values()) and time.monotonic() < until:
+            self._turn()
+            time.sleep(BREATH)
+        self._leave()
+
+    def _turn(self) -> None:
+        """Wait for something to do and do a bounded part of it."""
+        self._rest = False
+        for key, events in self._selector.select(self._patience()):
+            if key.fileobj is self._wakes:
+                self._wakes.recv(4096)
+            elif key.fileobj is self._listener:
+                self._welcome()
+            else:
+                self._attend(key.fd, events)
+        for fd, peer in list(self._peers.items()):
+            if peer.has_more:
+                self._attend(fd, selectors.EVENT_READ)
+        self._show_news()
+        if time.monotonic() - self._checked_at >= CHECK_EVERY:
+            self._check()
+
+    def _patience(self) -> float:
+        now = time.monotonic()
+        if any(peer.has_more for peer in self._peers.values()):
+            return 0.0
+        wait = CHECK_EVERY
+        if self._peers:
+            due = self._shown_at + SHOW_EVERY - now
+            wait = due if due > 0 else SHOW_EVERY
+        return wait if self._ends_at is None else max(0.0, min(wait, self._ends_at - now))
+
+    def _welcome(self) -> None:
+        """Take in one client."""
+        assert self._listener is not None
+        try:
+            connection, _ = self._listener.accept()
+        except BlockingIOError:
+            return
+        except OSError:
+            self._rest = True  # no files left: it would fail again at once
+            return
+        if len(self._peers) >= MOST_PEERS:
+            self._rest = True
+            connection.close()
+            return
+        peer = Peer(connection)
+        fd = connection.fileno()
+        self._peers[fd] = peer
+        self._selector.register(connection, selectors.EVENT_READ)
+        self._give(fd, peer, _frame(self._served.status))
+
+    def _attend(self, fd: int, events: int) -> None:
+        """Take what a client says, give it what it has not got yet."""
+        peer = self._peers.get(fd)
+        if peer is None:
+            return
+        try:
+            if events & selectors.EVENT_READ:
+                for request in peer.receive():
+                    self._served.send(request)
+                self._rest = self._rest or peer.nonsense or peer.has_more
+            if events & selectors.EVENT_WRITE:
+                self._give(fd, peer, None)
+        except (OSError, EOFError):
+            self._drop(fd, peer)
+
+    def _give(self, fd: int, peer: Peer, frame: bytes | None) -> None:
+        try:
+            peer.flush() if frame is None else peer.show(frame)
+        except OSError:
+            self._drop(fd, peer)
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if peer.is_behind else 0)
+        if self._selector.get_key(fd).events != wanted:
+            self._selector.modify(fd, wanted)
+
+    def _drop(self, fd: int, peer: Peer) -> None:
+        if self._peers.pop(fd, None) is not None:
+            self._selector.unregister(fd)
+            peer.connection.close()
+
+    # --- the status ---
+
+    def _show_news(self) -> None:
+        """At once what an event changed, otherwise at most ten times a second."""
+        status, shown = self._served.status, self._shown
+        if status is shown:
+            return
+        at_once = shown is None or (status.last_seq, status.error) != (shown.last_seq, shown.error)
+        if at_once or time.monotonic() - self._shown_at >= SHOW_EVERY:
+            self._show(status)
+
+    def _show(self, status: Status) -> None:
+        self._shown, self._shown_at = status, time.monotonic()
+        frame = _frame(status)
+        for fd, peer in list(self._peers.items()):
+            self._give(fd, peer, frame)
+
+    # --- the socket ---
+
+    def _listen(self) -> None:
+        fresh = address.listen(self.path)
+        if self._listener is not None:
+            self._selector.unregister(self._listener)
+            self._listener.close()
+        self._listener, self._identity = fresh, address.identity(self.path)
+        self._selector.register(fresh, selectors.EVENT_READ)
+        self._checked_at = time.monotonic()
+
+    def _check(self) -> None:
+        """Make the socket anew where it has vanished: cleaners of /tmp do that."""
+        self._checked_at = time.monotonic()
+        if address.identity(self.path) != self._identity:
+            try:
+                self._listen()
+                self._is_lost = False
+            except UserError as error:
+                if not self._is_lost:
+                    log.warning("the socket has vanished: %s", error)
+                self._is_lost = True
+
+    def _leave(self) -> None:
+        if address.identity(self.path) == self._identity:
+            self.path.unlink(missing_ok=True)
+        self._thread = None
+        self.abandon()
+
+
+def _frame(status: Status) -> bytes:
+    return _encoder.encode(status) + b"\n"

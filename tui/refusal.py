@@ -1,0 +1,29 @@
+"""How the command line says no: plain text on stderr, the right exit code, no traceback."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+
+from trainconsole.engine.errors import UserError
+
+
+def fail(error: UserError | str, code: int = 2) -> NoReturn:
+    """What is wrong, on stderr; then leave."""
+    click.echo(f"trainconsole: {error}", err=True)
+    sys.exit(code)
+
+
+def user_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn a UserError into its text and exit code 2."""
+
+    @functools.wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except UserError as error:
+            fail(error)
+
+    return guarded
