@@ -54,6 +54,24 @@ def check_directory(path: Path) -> None:
         raise UserError(f"{path} has mode {mode:o}, so the socket is not safe in it; chmod 700 {path}")
 
 
+def sweep(folder: Path) -> None:
+    """Remove the sockets that killed hosts have left: those whose process is no more."""
+    for path in folder.glob("*-*.sock"):
+        pid = path.stem.rpartition("-")[2]
+        if pid.isascii() and pid.isdecimal() and len(pid) < 10 and not _exists(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def listen(path: Path) -> socket.socket:
     """A listening socket at `path`, mode 0600, in place of whatever was there. Raises UserError."""
     make_directory(path.parent)

@@ -1,4 +1,4 @@
-"""The other end of the socket: commands go out, statuses come in; answers stand in the run's record. No torch."""
+"""The other end of the socket: commands go out, statuses come in, answers stand in the record. No torch."""
 
 import secrets
 import select
@@ -13,13 +13,7 @@ from msgspec import Struct
 
 from trainconsole.engine import live, record
 from trainconsole.engine.errors import UserError
-from trainconsole.engine.messages import (
-    VERSION,
-    CommandApplied,
-    CommandRejected,
-    Request,
-    Status,
-)
+from trainconsole.engine.messages import VERSION, CommandApplied, CommandRejected, Request, Status
 
 PATIENCE = 5.0
 """Seconds to connect, and to get a command off: a host that trains answers in milliseconds."""
@@ -68,7 +62,7 @@ class Client:
         return self._socket.fileno()
 
     def send(self, command: str, origin: str) -> str:
-        """Ask for `command`, text in the grammar; returns the id that the answer repeats. Raises UserError."""
+        """Ask for `command`, text in the grammar; returns the id that its answer has. Raises UserError."""
         name = f"{origin}-{secrets.token_hex(6)}"
         frame = msgspec.json.encode(Request(id=name, origin=origin, command=command)) + b"\n"
         try:
@@ -76,11 +70,11 @@ class Client:
             self._socket.sendall(frame)
         except OSError as error:
             self.gone = True
-            raise UserError(f"the host has left ({error.strerror or error}): '{command}' was not sent") from None
+            raise UserError(f"the host has left: '{command}' was not sent") from error
         return name
 
     def receive(self, timeout: float) -> list[Status]:
-        """Statuses that have come, waiting at most `timeout` seconds for one; sets `latest`, at the end `gone`.
+        """Statuses that have come, after at most `timeout` seconds. Sets `latest`, at the end `gone`.
 
         Raises UserError where the host speaks another version of the protocol.
         """
@@ -98,7 +92,10 @@ class Client:
     def statuses(self, timeout: float) -> Iterator[Status | None]:
         """Every status as it comes, None after `timeout` seconds without one; ends when the host leaves."""
         while not self.gone:
-            yield from self.receive(timeout) or ([None] if not self.gone else [])
+            came = self.receive(timeout)
+            yield from came
+            if not came and not self.gone:
+                yield None
 
     def close(self) -> None:
         self._socket.close()
@@ -133,14 +130,12 @@ class Client:
         )
 
 
-def acknowledgement(
-    run: Path, name: str, timeout: float, *, start: int = 0, client: Client | None = None
-) -> Answer | None:
-    """The answer to the request with id `name`, read from the run's record from byte `start` on.
+def acknowledgement(run: Path, name: str, timeout: float, client: Client | None = None) -> Answer | None:
+    """The answer to the request with id `name`, read from the run's record.
 
     None after `timeout` seconds, or where the host of `client` has left without one.
     """
-    deadline = time.monotonic() + timeout
+    deadline, start = time.monotonic() + timeout, 0
     while True:
         left = client is not None and client.gone
         events, start = record.read_events(run, start)
@@ -153,11 +148,3 @@ def acknowledgement(
             client.receive(POLL)
         else:
             time.sleep(POLL)
-
-
-def recorded(run: Path) -> int:
-    """Bytes of events so far: where to begin to look for what comes next."""
-    try:
-        return (run / "events.jsonl").stat().st_size
-    except OSError:
-        return 0

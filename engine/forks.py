@@ -1,7 +1,7 @@
 """What a forked child must not keep: it lets go of locks and sockets as it begins. No torch.
 
-A child that goes on without exec (a DataLoader worker) shares open files with its parent: a lock would outlive
-its owner, and a client would never learn that the host is gone.
+A child that goes on without exec (a DataLoader worker) shares open files with its parent: a lock would
+outlive its owner, and a client would never learn that the host is gone.
 """
 
 import os

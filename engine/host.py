@@ -9,13 +9,17 @@ import queue
 import shutil
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from trainconsole.engine import address, live
 from trainconsole.engine.errors import UserError
 from trainconsole.engine.launch import Launch
+from trainconsole.engine.lock import RunLock
 from trainconsole.engine.messages import Event, Failed, Interrupt, Interrupted, Request, Stage, Status
+from trainconsole.engine.server import Server
 
 if TYPE_CHECKING:
     from trainconsole.engine.loop import Loop
@@ -34,12 +38,27 @@ class Outcome:
     error: str = ""
 
 
+class Outbox(queue.SimpleQueue["Event | None"]):
+    """Rings for the server with each event: the status that goes with it is published by then."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._server = server
+
+    def put(self, item: Event | None, block: bool = True, timeout: float | None = None) -> None:
+        super().put(item)
+        self._server.wake()
+
+
 class Host:
     """One session of one run. Events come out of `outbox`, None when there will be no more; then `outcome`
     is set."""
 
     def __init__(self, launch: Launch) -> None:
-        self.outbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._server = Server(self, address.socket_path(launch.path, os.getpid()))
+        self._lock = RunLock(launch.path)
+        self._entry: Path | None = None
+        self.outbox = Outbox(self._server)
         self.outcome: Outcome | None = None
         self._launch = launch
         self._inbox: queue.SimpleQueue[Request | Interrupt] = queue.SimpleQueue()
@@ -56,6 +75,16 @@ class Host:
     def start(self) -> None:
         self._thread.start()
 
+    def close(self, linger: float = 0.0) -> None:
+        """Call it once the outbox has said None: take leave of the clients, of the list, of the run.
+
+        After a start that failed, clients that come within `linger` seconds still learn why.
+        """
+        self._server.close(linger if self._early.error else 0.0)
+        if self._entry is not None:
+            live.unregister(self._entry)
+        self._lock.release()
+
     def send(self, request: Request) -> None:
         """Queue a command; the event that answers it carries its id."""
         self._inbox.put(request)
@@ -71,8 +100,12 @@ class Host:
     # --- the training thread ---
 
     def _work(self) -> None:
-        handler = self._open_log()
+        handler: logging.Handler | None = None
         try:
+            self._server.open()
+            self._lock.acquire()
+            handler = self._open_log()
+            self._register()
             outcome = self._train()
         except UserError as error:
             outcome = self._failed(str(error))
@@ -80,7 +113,8 @@ class Host:
             log.exception("the run failed")
             outcome = self._failed(f"{type(error).__name__}: {error}")
         finally:
-            handler.close()
+            if handler is not None:
+                handler.close()
         with self._gate:
             if self.outcome is None:
                 self._settle(outcome)
@@ -93,6 +127,12 @@ class Host:
             logger.addHandler(handler)
             logger.propagate = False
         return handler
+
+    def _register(self) -> None:
+        try:
+            self._entry = live.register(self._launch.path, self._server.path)
+        except OSError as error:
+            log.warning("the run is missing from the list of live ones: %s", error)
 
     def _train(self) -> Outcome:
         self._stage("loading torch")
@@ -126,6 +166,7 @@ class Host:
         """Before `started` the directory goes; after it the record says why, if the disk lets it."""
         with self._gate:
             if self._report is None:
+                self._early = replace(self._early, error=reason)
                 self._abandon(Outcome(2, reason))
                 return Outcome(2, reason)
         log_file = self._launch.path / "host.log"

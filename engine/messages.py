@@ -192,11 +192,16 @@ class Branched(Event, frozen=True, kw_only=True, tag="branched"):
     lineage: tuple[Entry, ...] = ()
 
 
+Lineage = tuple[tuple[int, str], ...]
+"""((step, command), ...): what leads from step 0 to some weights."""
+
+
 class CheckpointSaved(Event, frozen=True, kw_only=True, tag="checkpoint"):
     path: str
     kind: Literal["last", "best", "named"]
     epoch: int
     weights_sha256: str
+    lineage: Lineage = ()
 
 
 class Trouble(Struct, frozen=True, kw_only=True):
@@ -228,9 +233,6 @@ class Finding(Event, frozen=True, kw_only=True, tag="finding"):
     kind: str
     evidence: str
     remedies: tuple[str, ...] = ()
-
-
-Lineage = tuple[tuple[int, str], ...]
 
 
 class Finished(Event, frozen=True, kw_only=True, tag="finished"):

@@ -36,8 +36,8 @@ class Reporter:
 
     def write(self, event: Event) -> Event:
         written = self.recorder.write_event(event)
-        self.outbox.put(written)
         self.publish()
+        self.outbox.put(written)
         return written
 
     def acknowledge(self, request: Request, effect: Effect) -> None:

@@ -133,6 +133,7 @@ class Saver:
                 kind=job.kind,
                 epoch=position["epoch"],
                 weights_sha256=checkpoint.weights_sha256(job.state["model"]),
+                lineage=tuple((step, command) for step, command in job.state["lineage"]),
             )
         )
         self._remove_older()

@@ -1,4 +1,4 @@
-"""The host's socket: takes requests, shows the status, in a thread that training never waits for. No torch."""
+"""The host's socket: takes requests and shows the status, and training never waits for it. No torch."""
 
 import contextlib
 import logging
@@ -60,6 +60,7 @@ class Server:
     def open(self) -> None:
         """Make the socket and begin to serve. Raises UserError where its place is not safe."""
         self._listen()
+        address.sweep(self.path.parent)
         self._wakes.setblocking(False)
         self._bell.setblocking(False)
         self._selector.register(self._wakes, selectors.EVENT_READ)

@@ -15,6 +15,9 @@ from trainconsole.engine.stopwatch import Stopwatch
 from trainconsole.engine.trainer import Trainer, entries
 from trainconsole.engine.undo import UndoStack
 
+Found = tuple[State, State | None]
+"""A state, and the best that it knows."""
+
 
 class Travel:
     """Used by the training thread. After a rewind to a step, or a resume, the run catches up: `again` holds
@@ -54,7 +57,7 @@ class Travel:
         """This epoch is the best: copy it, into the buffers of the one before where nobody needs that."""
         old = self._trainer.best_state
         free = old is not None and not self.saver.holds(old) and not self._undo.holds(old)
-        self._trainer.keep_best(self._place(), old if free else None)
+        self._trainer.keep_best({**self._place(), "best_file": ""}, old if free else None)
 
     def before_change(self) -> bool:
         """Snapshot for `undo`; False where this boundary has one already."""
@@ -97,22 +100,23 @@ class Travel:
     def rewind(self, command: messages.Rewind, request: Request) -> None:
         """To a checkpoint, or to a step by way of the nearest checkpoint before it. Raises Refused."""
         self.saver.flush()
-        pending: list[Entry] = []
+        earlier: list[Entry] = []
         if command.step is None:
-            state, best = self._from_checkpoint(command.name)
+            found: Found | None = self._from_checkpoint(command.name)
         else:
-            state, best = self._nearest(command.step)
-            known = len(state["lineage"])
-            pending = [entry for entry in self._trainer.lineage[known:] if entry[0] < command.step]
+            earlier = [entry for entry in self._trainer.lineage if entry[0] < command.step]
+            found = self._nearest(command.step, earlier)
         self._undo.take(self.state(), self._trainer.best_state)
-        self._go_back(state, best, "rewind", request, pending)
+        # Only now: step 0 is computed anew, which draws from the random generators that are in the snapshot.
+        state, best = found or (origin(self._trainer), None)
+        self._go_back(state, best, "rewind", request, earlier[len(state["lineage"]) :])
         self.until = command.step or 0
 
     def resume(self, state: State, best: State | None, pending: Iterable[Entry]) -> None:
         """Go on from a checkpoint on a new branch, in a new session."""
         self._fork(state, best, "resume", pending)
 
-    def _from_checkpoint(self, name: str) -> tuple[State, State | None]:
+    def _from_checkpoint(self, name: str) -> Found:
         if name == "best" and self._trainer.best_state is not None:
             return self._trainer.best_state, self._trainer.best_state
         path = self.saver.directory / f"{name}.pt"
@@ -124,13 +128,13 @@ class Travel:
         except UserError as error:
             raise steering.Refused(str(error)) from None
 
-    def _nearest(self, step: int) -> tuple[State, State | None]:
+    def _nearest(self, step: int, earlier: list[Entry]) -> Found | None:
+        """From the newest checkpoint before `step`; None where only step 0 is."""
         if step > self._trainer.step:
             raise steering.Refused(f"step {step} is still to come: this is step {self._trainer.step}")
-        earlier = [entry for entry in self._trainer.lineage if entry[0] < step]
         files = on_chain(self.saver.directory, self._forks, self._report.branch, step)
         found = soundest(files, earlier)
-        return found[:2] if found is not None else (origin(self._trainer), None)
+        return found[:2] if found is not None else None
 
     def _go_back(
         self, state: State, best: State | None, why: str, request: Request, pending: Iterable[Entry] = ()
@@ -166,7 +170,7 @@ def origin(trainer: Trainer) -> State:
     return {**trainer.fresh().state_dict(), "branch": 0, "seconds": 0.0}
 
 
-def load_with_best(path: Path) -> tuple[State, State | None]:
+def load_with_best(path: Path) -> Found:
     """A checkpoint and the best that it knows. Raises UserError where either is damaged or gone."""
     state = checkpoint.load(path)
     if path.resolve().name.startswith("best-b"):

@@ -1,9 +1,11 @@
 """Fixtures for all tests."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hosting import Hosts
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +16,17 @@ def mnist_root() -> Path:
     if not (root / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
         pytest.skip(f"no MNIST files in {root}; set TRAINCONSOLE_MNIST to a torchvision root that has them")
     return root
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of live hosts for each test alone: those of other tests are nobody's business."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[Hosts]:
+    """Background runs in `tmp_path`, killed at the end of the test."""
+    started = Hosts(tmp_path)
+    yield started
+    started.end()

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
-from trainconsole.tui import recorded
+from trainconsole.tui import clients, recorded
 from trainconsole.tui.options import (
     data_dir_option,
     default_data_dir,
@@ -119,6 +119,11 @@ def list_presets(name: str | None) -> None:
 
 
 main.add_command(recorded.resume)
+main.add_command(recorded.replay)
+main.add_command(clients.attach)
+main.add_command(clients.ctl)
+main.add_command(clients.stop)
+main.add_command(clients.list_runs)
 
 if __name__ == "__main__":
     main()

@@ -61,6 +61,63 @@ def resume(
     headless.run(launch, as_json=as_json)
 
 
+@click.command()
+@click.argument("run")
+@click.option("--no-ui", is_flag=True, help="Headless: progress on stderr, result on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="With --no-ui: stdout carries the events.")
+@click.option(
+    "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Try the recipe with a change."
+)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Try the recipe with another seed.")
+@click.option("--trust", is_flag=True, help="Replay a run that another user owns: it may run code of theirs.")
+@runs_dir_option
+@user_errors
+def replay(
+    run: str,
+    no_ui: bool,
+    as_json: bool,
+    assignments: tuple[str, ...],
+    seed: int | None,
+    trust: bool,
+    runs_dir: Path,
+) -> None:
+    """Repeat RUN from its config and its commands, and compare the weights; exit 3 where they differ."""
+    from msgspec.structs import replace
+
+    from trainconsole.engine.launch import prepare
+    from trainconsole.engine.reading import override
+    from trainconsole.engine.record import find
+    from trainconsole.engine.replay import compare, recipe
+    from trainconsole.tui import headless
+
+    if not no_ui:
+        fail("there is no console in this version yet: add --no-ui to train headless")
+    original = find(runs_dir, run)
+    check_trust(original, trust)
+    wanted = recipe(original)
+    config = override(wanted.config, assignments)
+    config = config if seed is None else replace(config, seed=seed)
+    launch = prepare(
+        config,
+        wanted.preset,
+        runs=runs_dir,
+        data_dir=wanted.data_dir,
+        name="replay",
+        device=wanted.device,
+        threads=wanted.threads,
+        command_line=["trainconsole", *sys.argv[1:]],
+    )
+    changed = config != wanted.config
+
+    def conclude() -> tuple[int, str]:
+        if changed:
+            return 0, f"not compared with {original.name}: the recipe was changed"
+        same, text = compare(original, launch.path, wanted)
+        return (0 if same else 3), text
+
+    headless.run(launch, as_json=as_json, conclude=conclude)
+
+
 def check_trust(path: Path, trust: bool) -> None:
     """Resume and replay run the code that a config names. Raises UserError for another user's run."""
     import os

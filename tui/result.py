@@ -7,11 +7,13 @@ from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size
 
+from trainconsole.engine import branches
 from trainconsole.engine.launch import Launch
-from trainconsole.engine.messages import EpochEnded, Finished
+from trainconsole.engine.messages import AnyEvent, EpochEnded, Finished
 from trainconsole.engine.record import read_events, read_meta, read_rows
 from trainconsole.tui.charts import curves
-from trainconsole.tui.plain import harmless, metrics, real
+from trainconsole.tui.lines import six
+from trainconsole.tui.plain import harmless, real
 
 MOST_CLASSES = 20
 """A larger confusion matrix is not printed: nobody reads it."""
@@ -61,15 +63,26 @@ def confusion(matrix: Matrix | None, classes: Sequence[str], width: int) -> Iter
 
 
 def _chart(launch: Launch, width: int, color: bool) -> list[str]:
-    meta, events, rows = read_meta(launch.path), read_events(launch.path)[0], read_rows(launch.path)
+    """The curve in force: what was undone is left out."""
+    meta, events = read_meta(launch.path), read_events(launch.path)[0]
+    rows = branches.in_force(read_rows(launch.path), events)
     name = meta["batch_metric"]
     epochs = [
         (event.step, real(event.val["loss"]), real(event.val[name]))
-        for event in events
-        if type(event) is EpochEnded and event.val is not None
+        for event in _epochs_in_force(events)
+        if event.val is not None
     ]
     unicode = sys.stdout.encoding.lower().startswith("utf")
     return curves(rows, epochs, name, width=width, color=color, unicode=unicode) if len(rows) else []
+
+
+def _epochs_in_force(events: Sequence[AnyEvent]) -> Iterator[EpochEnded]:
+    begin = 0.0
+    for branch, last in branches.chain(branches.forks(events), branches.live(events)):
+        for event in events:
+            if type(event) is EpochEnded and event.branch == branch and begin < event.step <= last:
+                yield event
+        begin = max(begin, last)
 
 
 def _summary(finished: Finished) -> Iterator[str]:
@@ -77,9 +90,10 @@ def _summary(finished: Finished) -> Iterator[str]:
     yield f"{finished.reason.replace('_', ' ')} at step {finished.step:,}"
     if finished.best is not None:
         best = finished.best
-        yield f"best      {best.metric} {best.value:.4f} at epoch {best.epoch}"
+        yield f"best      {best.metric} {six(best.value)} at epoch {best.epoch}"
     if finished.test is not None:
-        yield f"test      {metrics(finished.test)}{note}"
+        measured = "  ".join(f"{name} {six(value)}" for name, value in finished.test.items())
+        yield f"test      {measured}{note}"
     yield f"sha256    {finished.weights_sha256}"
 
 

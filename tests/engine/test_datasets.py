@@ -8,6 +8,7 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
+from fixtures_images import write_cifar, write_idx, write_mnist
 from PIL import Image
 from torch.utils.data import Subset
 from torchvision import datasets as torchvision_datasets
@@ -41,33 +42,6 @@ def no_network(monkeypatch):
 
     monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", unreachable)
     monkeypatch.setattr("torchvision.datasets.utils.download_and_extract_archive", unreachable)
-
-
-def write_idx(path: Path, values: np.ndarray) -> None:
-    """The IDX format: 0, 0, 8 (bytes), number of dimensions, sizes big-endian, values."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sizes = b"".join(size.to_bytes(4, "big") for size in values.shape)
-    path.write_bytes(bytes([0, 0, 8, values.ndim]) + sizes + values.astype(np.uint8).tobytes())
-
-
-def write_mnist(root: Path, name: str = "MNIST", train: int = 200, test: int = 20) -> Path:
-    raw = root / name / "raw"
-    rng = np.random.default_rng(0)
-    for prefix, size in (("train", train), ("t10k", test)):
-        write_idx(raw / f"{prefix}-images-idx3-ubyte", rng.integers(0, 256, (size, 28, 28)))
-        write_idx(raw / f"{prefix}-labels-idx1-ubyte", np.arange(size) % 10)
-    return raw
-
-
-def write_cifar(root: Path, size: int = 8) -> Path:
-    folder = root / "cifar-10-batches-bin"
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for name in [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]:
-        records = rng.integers(0, 256, (size, 3073), dtype=np.uint8)
-        records[:, 0] = np.arange(size) % 10
-        records.tofile(folder / name)
-    return folder
 
 
 # --- scikit-learn and generated ---------------------------------------------------------------------------

@@ -137,19 +137,6 @@ def test_a_state_brings_its_optimizer_with_it(tmp_path):
     assert made.rate == ran.trainer.rate
 
 
-def test_the_best_state_is_a_copy(tmp_path):
-    made = build(tmp_path)
-    train(made, 6)
-    assert made.close_epoch({"loss": 1.0, "accuracy": 0.5}, None)
-    made.keep_best()
-    then = made.weights_sha256()
-    train(made, 5)
-    assert made.weights_sha256() != then
-    made.restore_best_weights()
-    assert made.weights_sha256() == then
-    assert made.step == 11
-
-
 @pytest.mark.parametrize(
     ("preset", "extra", "words"),
     [

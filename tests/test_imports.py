@@ -1,0 +1,84 @@
+"""Who may import whom, seen in a fresh interpreter."""
+
+import importlib.util
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from process import environment
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("torch", "torchvision", "sklearn", "textual")
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+NO_TORCH = [m for c in CONTRACTS if "torch" in c.get("forbidden_modules", ()) for m in c["source_modules"]]
+
+
+def loaded(code: str, cwd: Path) -> set[str]:
+    """The packages that are loaded after `code`, by their first name."""
+    code += (
+        "\nimport sys; print('LOADED', *{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=cwd, env=environment(), capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.rpartition("LOADED")[2].split())
+
+
+def invoked(*args: str) -> str:
+    return f"""
+import sys
+from trainconsole.tui.cli import main
+sys.argv = ["trainconsole", *{args!r}]
+try:
+    main()
+except SystemExit as ending:
+    assert not ending.code, ending.code
+"""
+
+
+@pytest.mark.parametrize("args", [["--help"], ["--version"], ["presets"], ["presets", "mnist"]], ids=" ".join)
+def test_what_a_person_asks_first_is_answered_without_torch(args, tmp_path):
+    assert not loaded(invoked(*args), tmp_path) & {*HEAVY, "numpy", "plotext"}
+
+
+def test_what_needs_no_torch_loads_none(tmp_path):
+    """All that the contract of import-linter names, in one interpreter."""
+    modules = [*NO_TORCH, *no_torch_rooms()]
+    assert "trainconsole.engine.messages" in modules
+    code = "\n".join(f"import {module}" for module in modules)
+    assert not loaded(code, tmp_path) & {"torch", "torchvision", "sklearn"}
+
+
+def no_torch_rooms() -> list[str]:
+    """Modules of the engine whose first paragraph ends with "No torch."."""
+    return [
+        f"trainconsole.engine.{path.stem}"
+        for path in sorted((ROOT / "engine").glob("*.py"))
+        if "No torch." in path.read_text().split('"""')[1]
+    ]
+
+
+def test_the_engine_knows_no_terminal(tmp_path):
+    modules = [f"trainconsole.engine.{path.stem}" for path in (ROOT / "engine").glob("[a-z]*.py")]
+    assert len(modules) > 30
+    code = "\n".join(f"import {module}" for module in modules)
+    there = loaded(code, tmp_path)
+    assert "torch" in there
+    assert not there & {"textual", "rich", "click", "plotext"}
+
+
+def test_a_host_needs_torch_only_to_train(tmp_path):
+    code = "import trainconsole.tui.headless, trainconsole.engine.host, trainconsole.engine.launch"
+    assert not loaded(code, tmp_path) & {"torch", "torchvision", "sklearn", "textual"}
+
+
+def test_names_of_ours_do_not_collide_with_a_users(tmp_path):
+    """A user's engine.py in the current directory is the user's; ours is trainconsole.engine."""
+    (tmp_path / "engine.py").write_text("mine = True\n")
+    (tmp_path / "tui.py").write_text("mine = True\n")
+    loaded("import sys; sys.path.insert(0, '')\nimport engine, tui; assert engine.mine and tui.mine\n"
+           "import trainconsole.engine.config, trainconsole.tui.cli", tmp_path)  # fmt: skip
+    assert importlib.util.find_spec("trainconsole").origin is None
