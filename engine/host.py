@@ -60,6 +60,7 @@ class Host:
         self._entry: Path | None = None
         self.outbox = Outbox(self._server)
         self.outcome: Outcome | None = None
+        self._signal = ""
         self._launch = launch
         self._inbox: queue.SimpleQueue[Request | Interrupt] = queue.SimpleQueue()
         self._early = Status(pid=os.getpid(), run=launch.path.name)
@@ -95,6 +96,9 @@ class Host:
             if self._report is None and self.outcome is None:
                 self._abandon(Outcome(SIGNAL_CODES[signal], f"{signal} before training began: nothing kept"))
             else:
+                self._signal = signal
+                if self._report is not None:
+                    self._report.leaving.set()
                 self._inbox.put(Interrupt(signal=signal))
 
     # --- the training thread ---
@@ -109,6 +113,11 @@ class Host:
             outcome = self._train()
         except UserError as error:
             outcome = self._failed(str(error))
+        except OSError as error:
+            log.exception("the disk refused")
+            outcome = self._failed(f"{error.strerror or error}: {error.filename or self._launch.path}")
+            if self._signal:
+                outcome = Outcome(SIGNAL_CODES[self._signal], f"not saved: {outcome.error}")
         except Exception as error:
             log.exception("the run failed")
             outcome = self._failed(f"{type(error).__name__}: {error}")

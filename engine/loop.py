@@ -6,39 +6,18 @@ plateau and early stopping -> checkpoint.
 
 import queue
 from collections import deque
-from dataclasses import dataclass
-from typing import Literal
 
-import numpy as np
 from msgspec.structs import replace
 
 from trainconsole.engine import messages, steering
+from trainconsole.engine.ending import Ending, Keep, conclude, described, kept_at_the_end
 from trainconsole.engine.grammar import GrammarError, parse, tidy
-from trainconsole.engine.history import Rows
-from trainconsole.engine.messages import Command, Entry, Event, Interrupt, Request, Trouble
-from trainconsole.engine.metrics import Tally
-from trainconsole.engine.readback import Block
+from trainconsole.engine.messages import Command, Entry, Event, Interrupt, Request
+from trainconsole.engine.meter import Meter
 from trainconsole.engine.reporter import Reporter
 from trainconsole.engine.script import Script
-from trainconsole.engine.tasks import METRICS
 from trainconsole.engine.trainer import Step, Trainer
 from trainconsole.engine.travel import Travel
-
-READ_BACK = 0.25
-"""Seconds between two read-backs: rows reach the disk, and readers, this often."""
-
-Keep = Literal["best", "last"]
-
-
-@dataclass(frozen=True)
-class Ending:
-    """Why the loop ends; `keep` says which weights the run ends with."""
-
-    reason: Literal["completed", "stopped", "early_stopping", "interrupted", "nonfinite"]
-    keep: Keep = "last"
-    signal: str = ""
-    trouble: Trouble | None = None
-
 
 Inbox = queue.SimpleQueue[Request | Interrupt]
 
@@ -55,15 +34,11 @@ class Loop:
         self._script = script
         self._inbox = inbox
         self._waiting: deque[Request | Interrupt] = deque()
-        self._watch = travel.watch
-        self._block = Block()
+        self._watch = report.watch
+        self._meter = Meter(trainer, report)
         self._ending: Ending | None = None
         self._paused = False
         self._allowance = 0
-        self._last_rate = trainer.rate
-        self._read_at = self._watch.seconds
-        self._epoch_began = (trainer.step, self._watch.seconds)
-        self._stopped: list[Entry] = []
         self._warned_epoch = 0
 
     def run(self) -> Event:
@@ -76,7 +51,7 @@ class Loop:
                 continue
             self._serve()
             if self._ending is None and self._trainer.done:
-                self._ending = Ending("completed", keep=self._keep_at_the_end())
+                self._ending = Ending("completed", keep=kept_at_the_end(self._trainer))
             if self._ending is None:
                 self._train_step()
         self._watch.stop()
@@ -90,14 +65,13 @@ class Loop:
     # --- a step ---
 
     def _train_step(self) -> None:
-        step = self._trainer.train_step()
-        self._last_rate = step.lr
-        now = self._watch.seconds
-        self._block.add(step, now)
+        due = self._meter.add(self._trainer.train_step())
         if self._allowance:
             self._count_down()
-        if step.withheld or now - self._read_at >= READ_BACK or self._block.full:
+        if due:
             self._read_back()
+            if self._travel.saver.due(self._watch.seconds, epoch_end=False):
+                self._travel.save_last()
 
     def _count_down(self) -> None:
         self._allowance -= 1
@@ -106,34 +80,10 @@ class Loop:
             self._report.emit(messages.Paused, why="the steps asked for are done")
 
     def _read_back(self) -> None:
-        """Numbers since the last time come off the device and go to the record."""
-        if not len(self._block):
-            return
-        rows, steps = self._block.rows(self._report.branch), self._block.steps
-        bad = np.flatnonzero(~np.isfinite(rows["loss"]))
-        if len(bad) and self._trainer.config.on_nonfinite != "skip":
-            rows = rows[: int(bad[0]) + 1]
-        for row in rows:
-            self._trainer.count(float(row["loss"]), float(row["metric"]))
-        self._report.rows(rows)
-        self._block.clear()
-        self._measure(rows)
+        trouble = self._meter.read_back(stop_at_trouble=self._trainer.config.on_nonfinite != "skip")
         self._travel.announce()
-        if len(bad):
-            self._on_nonfinite(steps[int(bad[0])])
-        elif self._travel.saver.due(self._watch.seconds, epoch_end=False):
-            self._travel.save_last()
-
-    def _measure(self, rows: Rows) -> None:
-        now = self._watch.seconds
-        speed, elapsed = self._report.status.steps_per_second, now - self._read_at
-        if elapsed > 0:
-            latest = len(rows) / elapsed
-            speed = 0.6 * speed + 0.4 * latest if speed else latest
-        self._read_at = now
-        loss, metric = float(rows[-1]["loss"]), float(rows[-1]["metric"])
-        name = METRICS[self._trainer.data.task][0]
-        self._report.publish(steps_per_second=speed, loss=loss, metric=metric, metric_name=name)
+        if trouble is not None:
+            self._on_nonfinite(trouble)
 
     def _on_nonfinite(self, step: Step) -> None:
         """The update of `step` was withheld, on an accelerator those after it too."""
@@ -160,6 +110,8 @@ class Loop:
         trainer = self._trainer
         for entry in self._travel.due():
             self._apply_again(entry)
+            if self._ending is not None:
+                return
         for name, text in self._script.due(trainer.step, trainer.epoch, starts_epoch=trainer.starts_epoch):
             if self._ending is None:
                 self._take(Request(id=name, origin="script", command=text))
@@ -243,7 +195,10 @@ class Loop:
                 self._change(command, request)
 
     def _change(self, command: Command, request: Request) -> None:
-        taken = self._travel.before_change()
+        try:
+            taken = self._travel.before_change()
+        except OSError as error:
+            raise steering.Refused(f"no room for the snapshot that undo needs: {error.strerror}") from None
         try:
             self._steer(command, request)
         except steering.Refused:
@@ -253,9 +208,7 @@ class Loop:
 
     def _went_back(self) -> None:
         """Another place in the run: what was counted from the old one starts anew."""
-        self._read_at = self._watch.seconds
-        self._epoch_began = (self._trainer.step, self._watch.seconds)
-        self._last_rate = self._trainer.rate
+        self._meter.start_over()
         self._warned_epoch = 0
         if self._paused:
             self._allowance = max(0, self._travel.until - self._trainer.step)
@@ -284,17 +237,20 @@ class Loop:
     def _stop(self, keep: Keep, request: Request) -> None:
         if keep == "best" and self._trainer.best is None:
             raise steering.Refused("no epoch has ended yet, so there is no best; 'stop last' keeps what is")
-        self._ending = Ending("stopped", keep=keep)
-        self._stopped = [(self._trainer.step, request.command, request.id)]
+        entry = (self._trainer.step, request.command, request.id)
+        self._ending = Ending("stopped", keep=keep, stop=(entry,))
         self._report.acknowledge(request, steering.Effect(after={"keep": keep}))
 
     def _save_on_request(self, name: str, request: Request) -> None:
         """Waits for the writer: what is acknowledged is on the disk."""
-        if name:
-            self._travel.save_named(name)
-        else:
-            self._travel.save_last()
-        self._travel.saver.flush()
+        try:
+            if name:
+                self._travel.save_named(name)
+                self._travel.saver.flush()
+            else:
+                self._travel.save_last_now()
+        except OSError as error:
+            raise steering.Refused(f"not written: {error.strerror}") from None
         self._travel.announce()
         path = f"checkpoints/{name or 'last'}.pt"
         self._report.acknowledge(request, steering.Effect(after={"path": path}))
@@ -306,8 +262,7 @@ class Loop:
         if self._ending is not None or not self._trainer.epoch_complete:
             return
         trainer = self._trainer
-        step, began = self._epoch_began
-        seconds = self._watch.seconds - began
+        speed = self._meter.epoch_speed()
         val = self._validated()
         if self._breaks_off():
             return
@@ -319,14 +274,13 @@ class Loop:
             epoch=trainer.epochs_done,
             train=train,
             val=val,
-            lr=self._last_rate,
-            steps_per_second=(trainer.step - step) / seconds if seconds > 0 else 0.0,
+            lr=self._meter.last_rate,
+            steps_per_second=speed,
             best=trainer.best,
         )
         if trainer.patience.left(trainer.config.early_stopping) == 0 and not trainer.done:
-            self._ending = Ending("early_stopping", keep=self._keep_at_the_end())
-        self._epoch_began = (trainer.step, self._watch.seconds)
-        self._read_at = self._watch.seconds
+            self._ending = Ending("early_stopping", keep=kept_at_the_end(trainer))
+        self._meter.begin_epoch()
         if self._travel.saver.due(self._watch.seconds, epoch_end=True):
             self._travel.save_last()
         self._report.publish("training", in_force=steering.in_force(trainer))
@@ -362,38 +316,18 @@ class Loop:
             epoch=trainer.epoch,
             train=trainer.epoch_means(),
             val=val,
-            lr=self._last_rate,
+            lr=self._meter.last_rate,
             steps_per_second=self._report.status.steps_per_second,
             best=trainer.best,
         )
 
     # --- the end ---
 
-    def _keep_at_the_end(self) -> Keep:
-        stopping = self._trainer.config.early_stopping
-        restore = stopping.patience is not None and stopping.restore_best and self._trainer.best is not None
-        return "best" if restore else "last"
-
     def _conclude(self, ending: Ending) -> Event:
         self._read_back()
-        self._travel.save_last()
-        self._travel.saver.flush()
-        self._travel.announce()
+        self._travel.save_last_now()
         self._turn_away()
-        if ending.reason == "interrupted":
-            event = self._report.emit(
-                messages.Interrupted, signal=ending.signal, checkpoint="checkpoints/last.pt"
-            )
-        elif ending.trouble is not None:
-            event = self._report.emit(
-                messages.Failed,
-                reason=described(ending.trouble),
-                where="host.log",
-                kind="nonfinite",
-                trouble=ending.trouble,
-            )
-        else:
-            event = self._finish(ending)
+        event = conclude(self._trainer, self._report, ending)
         self._report.publish("finished", time_left=0.0)
         return event
 
@@ -402,30 +336,6 @@ class Loop:
         for request in self._waiting:
             if isinstance(request, Request):
                 self._report.reject(request, "the run is ending")
-
-    def _finish(self, ending: Ending) -> Event:
-        trainer = self._trainer
-        if ending.keep == "best":
-            trainer.restore_best_weights()
-        tally = self._tested()
-        return self._report.emit(
-            messages.Finished,
-            reason=ending.reason,
-            test=tally.result() if tally else None,
-            best=trainer.best,
-            run=self._report.recorder.path.name,
-            weights_sha256=trainer.weights_sha256(),
-            lineage=tuple((step, command) for step, command, _ in [*trainer.lineage, *self._stopped]),
-            confusion=tally.confusion() if tally else None,
-            classes=trainer.data.classes,
-            note=trainer.data.note,
-        )
-
-    def _tested(self) -> Tally | None:
-        if self._trainer.data.test is None:
-            return None
-        self._report.publish("evaluating")
-        return self._trainer.evaluate(self._trainer.data.test)
 
 
 def _is_urgent(request: Request | Interrupt) -> bool:
@@ -440,13 +350,3 @@ def _is_urgent(request: Request | Interrupt) -> bool:
 
 def _is_end(request: Request | Interrupt) -> bool:
     return isinstance(request, Interrupt) or tidy(request.command) in ("stop", "stop last")
-
-
-def described(trouble: Trouble) -> str:
-    """One sentence about a non-finite update."""
-    first = ", ".join(str(sample) for sample in trouble.samples[:8])
-    more = f" and {len(trouble.samples) - 8} more" if len(trouble.samples) > 8 else ""
-    return (
-        f"the update of step {trouble.step} was withheld: not finite, first in {trouble.layer};"
-        f" training samples {first}{more}"
-    )

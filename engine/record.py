@@ -63,7 +63,7 @@ class Recorder:
     def write_rows(self, rows: Rows) -> None:
         """Append `rows` (dtype ROW). Raises OSError where the disk is full or read-only."""
         if len(rows):
-            _write_all(self._rows, rows.tobytes())
+            self._append(self._rows, rows.tobytes())
             self.rows += len(rows)
 
     def write_event(self, event: Event) -> Event:
@@ -72,7 +72,7 @@ class Recorder:
         A command that changes training is on disk when this returns (fsync of rows and events).
         """
         event = msgspec.structs.replace(event, seq=self.next_seq, time=time.time())
-        _write_all(self._events, _encoder.encode(event) + b"\n")
+        self._append(self._events, _encoder.encode(event) + b"\n")
         self.next_seq += 1
         if isinstance(event, CommandApplied):
             self.sync()
@@ -87,11 +87,16 @@ class Recorder:
         os.close(self._rows)
         os.close(self._events)
 
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+    @staticmethod
+    def _append(fd: int, data: bytes) -> None:
+        """All of `data` or nothing: what a full disk took of it is taken back."""
+        size, view = os.fstat(fd).st_size, memoryview(data)
+        try:
+            while view:
+                view = view[os.write(fd, view) :]
+        except OSError:
+            os.ftruncate(fd, size)
+            raise
 
 
 def replace_file(path: Path, data: bytes) -> None:

@@ -1,7 +1,10 @@
 """What the loop says to the world: events and rows into the record, the status replaced whole."""
 
 import queue
-from typing import Any
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -10,7 +13,13 @@ from trainconsole.engine.history import Rows
 from trainconsole.engine.messages import Event, Request, Stage, Status
 from trainconsole.engine.record import Recorder
 from trainconsole.engine.steering import Effect
+from trainconsole.engine.stopwatch import Stopwatch
 from trainconsole.engine.trainer import Trainer
+
+T = TypeVar("T")
+
+RETRY = 1.0
+"""Seconds between two tries to write to a disk that is full."""
 
 Outbox = queue.SimpleQueue[Event | None]
 """Events as written; None when there will be no more."""
@@ -24,18 +33,20 @@ class Reporter:
         self.status = status
         self.branch = status.branch
         self.recorder = recorder
+        self.watch = Stopwatch()
+        self.leaving = threading.Event()
         self._trainer = trainer
 
     def rows(self, rows: Rows) -> None:
         """Rows come before the events that follow them."""
-        self.recorder.write_rows(rows)
+        self.patiently(lambda: self.recorder.write_rows(rows))
 
     def emit(self, kind: type[Event], /, **fields: Any) -> Event:
         """An event of now. The caller has read back: rows up to this step are in the record."""
         return self.write(kind(step=self._trainer.step, branch=self.branch, **fields))
 
     def write(self, event: Event) -> Event:
-        written = self.recorder.write_event(event)
+        written = self.patiently(lambda: self.recorder.write_event(event))
         self.publish()
         self.outbox.put(written)
         return written
@@ -59,6 +70,35 @@ class Reporter:
             origin=request.origin,
             reason=reason,
         )
+
+    def patiently(self, write: Callable[[], T]) -> T:
+        """Write to the disk; where it refuses, wait until there is room, and say so.
+
+        Training stands still meanwhile. Raises the OSError once the run is to be left.
+        """
+        try:
+            return write()
+        except OSError as error:
+            why, since = (
+                f"training waits: cannot write to {self.recorder.path}: {error.strerror}",
+                time.time(),
+            )
+        before, running = self.status.stage, self.watch.running
+        self.watch.stop()
+        self.publish("paused", error=why, time_left=None)
+        while True:
+            self.leaving.wait(RETRY)
+            try:
+                written = write()
+                break
+            except OSError:
+                if self.leaving.is_set():
+                    raise
+        if running:
+            self.watch.start()
+        self.publish(before, error="")
+        self.emit(messages.Warned, why=f"{why}; it went on after {time.time() - since:.0f} s", kind="disk")
+        return written
 
     def publish(self, stage: Stage | None = None, **changes: Any) -> None:
         """Replace the status by one of now."""

@@ -40,11 +40,9 @@ class Saver:
         self._kept: State | None = None
         self._best: tuple[State, str] | None = None
         # What each file names as its best: that one stays as long as the file does.
-        self._files = {
-            path.name: checkpoint.best_named_in(path)
-            for path in sorted(self.directory.glob("*.pt"), key=lambda path: path.stat().st_mtime_ns)
-            if not path.is_symlink()
-        }
+        there = [path for path in self.directory.glob("*.pt") if not path.is_symlink()]
+        there.sort(key=lambda path: path.stat().st_mtime_ns)
+        self._files = {path.name: checkpoint.best_named_in(path) for path in there}
         self._thread = threading.Thread(target=self._write_all, name="checkpoints", daemon=True)
         self._thread.start()
 

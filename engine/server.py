@@ -80,6 +80,7 @@ class Server:
             self._ends_at = time.monotonic() + linger
             self.wake()
             self._thread.join(linger + 10 * GOODBYE)
+            self._thread = None
 
     def abandon(self) -> None:
         """In a forked child: close all files."""
@@ -222,7 +223,6 @@ class Server:
     def _leave(self) -> None:
         if address.identity(self.path) == self._identity:
             self.path.unlink(missing_ok=True)
-        self._thread = None
         self.abandon()
 
 

@@ -14,6 +14,10 @@ class Stopwatch:
     def seconds(self) -> float:
         return self._before + (time.monotonic() - self._since if self._since is not None else 0.0)
 
+    @property
+    def running(self) -> bool:
+        return self._since is not None
+
     def start(self) -> None:
         if self._since is None:
             self._since = time.monotonic()

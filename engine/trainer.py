@@ -180,8 +180,7 @@ class Trainer:
                 nn.utils.clip_grad_value_(self.model.parameters(), clip.value)
             if clip.norm is not None or self.config.evaluation.grad_norm:
                 norm = nn.utils.clip_grad_norm_(self.model.parameters(), clip.norm or float("inf"))
-            # With a scaler an infinite norm is no trouble: it skips the step and lowers its scale.
-            if norm is not self._nan and not self._scaler.is_enabled() and self.guard.admits(norm) is False:
+            if self.guards_norm and self.guard.admits(norm) is False:
                 return norm, True
         self.guard.step(self.optimizer, self._scaler)
         return norm, False
@@ -220,6 +219,14 @@ class Trainer:
     def dropout(self) -> float | None:
         """The largest rate of a dropout layer; None where the model has no such layer."""
         return max(models.dropouts(self.model).values(), default=None)
+
+    @property
+    def guards_norm(self) -> bool:
+        """Whether a gradient norm that is not finite withholds the update: where it is measured, but for
+        float16, whose scaler meets infinite ones in the normal course of things."""
+        config = self.config
+        measured = config.regularisation.clip.norm is not None or config.evaluation.grad_norm
+        return measured and not self._scaler.is_enabled()
 
     # --- epochs ---
 

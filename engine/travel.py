@@ -11,7 +11,6 @@ from trainconsole.engine.errors import UserError
 from trainconsole.engine.messages import Branched, Entry, Request
 from trainconsole.engine.reporter import Reporter
 from trainconsole.engine.saver import Saver
-from trainconsole.engine.stopwatch import Stopwatch
 from trainconsole.engine.trainer import Trainer, entries
 from trainconsole.engine.undo import UndoStack
 
@@ -26,7 +25,7 @@ class Travel:
     def __init__(
         self, trainer: Trainer, report: Reporter, saver: Saver, undo: UndoStack, forks: dict[int, Fork]
     ) -> None:
-        self.watch = Stopwatch()
+        self.watch = report.watch
         self.again: deque[Entry] = deque()
         self.until = 0
         self.saver = saver
@@ -71,6 +70,20 @@ class Travel:
         self._report.publish(undo_depth=self._undo.depth)
 
     def save_last(self) -> None:
+        """Copy now, have it written. Waits where the disk refused the one before."""
+        self._report.patiently(self._save_last)
+
+    def save_last_now(self) -> None:
+        """Copy, and wait until it is written."""
+
+        def save() -> None:
+            self._save_last()
+            self.saver.flush()
+
+        self._report.patiently(save)
+        self.announce()
+
+    def _save_last(self) -> None:
         self.saver.save_last(self.state(), self._trainer.best_state, self.watch.seconds)
 
     def save_named(self, name: str) -> str:

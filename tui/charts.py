@@ -15,7 +15,7 @@ Series = npt.NDArray[np.float64]
 SIDE_BY_SIDE = 76
 """From this width on two charts stand beside each other, below it one above the other."""
 WIDEST = 60
-"""Columns of one chart at most: a longer line says no more."""
+"""Columns of each of two charts at most: a longer line says no more."""
 HEIGHT = 15
 LOW = 11
 ASCII = str.maketrans("─│┌┐└┘├┤┬┴┼", "-|+++++++++")
@@ -50,7 +50,7 @@ def curves(
     ink, steps = Ink(color, unicode), np.asarray(rows["step"], dtype=float)
     columns = np.asarray(list(epochs), dtype=float).reshape(-1, 3)
     beside = width >= SIDE_BY_SIDE
-    size = min(WIDEST, (width - 2) // 2) if beside else min(WIDEST, max(30, width)), HEIGHT if beside else LOW
+    size = (min(WIDEST, (width - 2) // 2), HEIGHT) if beside else (max(30, width), LOW)
     left, right = (
         _chart(name, (steps, np.asarray(values, dtype=float)), (columns[:, 0], columns[:, column]), size, ink)
         for name, values, column in (("loss", rows["loss"], 1), (metric, rows["metric"], 2))
@@ -65,9 +65,11 @@ def curves(
 def ticks(low: float, high: float, most: int) -> list[float]:
     """At most `most` round numbers, a step of 1, 2 or 5 times a power of ten apart, that enclose low to high.
 
-    Two at least; low must not be above high, and both finite.
+    Two at least; low must not be above high, and both finite. What differs by less than a millionth is taken
+    as the same.
     """
-    span = high - low or abs(high) or 1.0
+    size = max(abs(low), abs(high))
+    span = high - low if high - low > max(size * 1e-6, 1e-30) else size if size > 1e-30 else 1.0
     exponent = math.floor(math.log10(span / most))
     for step in (mantissa * 10.0**power for power in range(exponent, exponent + 4) for mantissa in (1, 2, 5)):
         # Half a millionth of a step is rounding, not data.
@@ -123,13 +125,16 @@ def _chart(
     ):
         if len(x):
             draw(x.tolist(), y.tolist(), marker=marker, color=hue if ink.color else "default")
+    if not len(training[0]) + len(validation[0]):
+        plotext.scatter([0], [0], marker=" ")
     return _lines(size, ink)
 
 
 def _axes(end: float, values: Series, size: tuple[int, int]) -> None:
     """Steps from 0 to `end`; values between round numbers that enclose them, 0 and 1 where there are none."""
     width, height = size
-    across = [tick for tick in ticks(0.0, end, 1 + width // 7) if tick <= end] if end >= 2 else [0.0, 1.0]
+    most = int(min(1 + width // 7, end + 1))
+    across = [tick for tick in ticks(0.0, end, most) if tick <= end]
     plotext.xlim(0, end)
     plotext.xticks(across, [label(tick, across[-1] - across[-2]) for tick in across])
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)

@@ -74,11 +74,11 @@ def _started(event: messages.Started) -> Iterator[str]:
 def _epoch(event: messages.EpochEnded, width: int) -> str:
     """The first of four forms, each shorter than the one before, that fits; * marks the best epoch so far."""
     star = " *" if event.best is not None and event.best.step == event.step else ""
-    head, step = f"epoch {event.epoch:>3}", f"step {event.step:>6,}"
+    head, step = f"epoch {event.epoch:>3}", f"step {event.step:>6}"
     full, short = _measured(event, named=True), _measured(event, named=False)
     now = f"lr {rate(event.lr):<7}"
     forms = [[head, step, full, now], [head, full, now], [head, short, now], [head, short]]
-    texts = ["  ".join(form) for form in forms]
+    texts = ["  ".join(filter(None, form)) for form in forms]
     fitting = next((text for text in texts if len(text) + 2 <= width), texts[-1])
     return f"{fitting}{star}".rstrip()
 

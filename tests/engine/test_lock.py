@@ -90,9 +90,7 @@ def test_a_child_that_ends_leaves_its_parent_the_lock(tmp_path: Path) -> None:
 
 def test_waiting_ends_when_the_first_leaves(tmp_path: Path, holding: Holding) -> None:
     process, _ = holding.start(tmp_path)
-    waiting = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
+    waiting = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     holding.pids.append(waiting.pid)
     process.kill()
     process.wait()

@@ -1,0 +1,101 @@
+"""Steps whose numbers are still on the device, read back a block at a time; and how fast they come."""
+
+import numpy as np
+import torch
+
+from trainconsole.engine.history import ROW, Rows
+from trainconsole.engine.reporter import Reporter
+from trainconsole.engine.tasks import METRICS
+from trainconsole.engine.trainer import Step, Trainer
+
+INTERVAL = 0.25
+"""Seconds between two read-backs: rows reach the disk, and readers, this often."""
+
+LIMIT = 4096
+"""Steps a block holds at most: each keeps three small tensors on the device."""
+
+
+class Meter:
+    """Used by the training thread: takes each step, writes rows, publishes speed and the newest numbers."""
+
+    def __init__(self, trainer: Trainer, report: Reporter) -> None:
+        self.last_rate = trainer.rate
+        self._trainer = trainer
+        self._report = report
+        self._steps: list[Step] = []
+        self._seconds: list[float] = []
+        self.start_over()
+
+    def start_over(self) -> None:
+        """The run is at another place: what was counted from the old one does not count."""
+        self._read_at = self._report.watch.seconds
+        self.last_rate = self._trainer.rate
+        self.begin_epoch()
+
+    def begin_epoch(self) -> None:
+        self._began = self._trainer.step, self._report.watch.seconds
+        self._read_at = self._report.watch.seconds
+
+    def epoch_speed(self) -> float:
+        """Steps a second since the epoch began, or since this session did."""
+        step, second = self._began
+        elapsed = self._report.watch.seconds - second
+        return (self._trainer.step - step) / elapsed if elapsed > 0 else 0.0
+
+    def add(self, step: Step) -> bool:
+        """Take a step. Returns whether it is time to read back."""
+        now = self._report.watch.seconds
+        self._steps.append(step)
+        self._seconds.append(now)
+        self.last_rate = step.lr
+        return step.withheld or now - self._read_at >= INTERVAL or len(self._steps) >= LIMIT
+
+    def read_back(self, *, stop_at_trouble: bool) -> Step | None:
+        """Numbers since the last time come off the device and go to the record.
+
+        Returns the first step whose update was withheld. With `stop_at_trouble` those after it, withheld too,
+        are not recorded: the run goes back to that step.
+        """
+        if not self._steps:
+            return None
+        rows, steps = self._rows(), self._steps
+        bad = self._withheld(rows)
+        if len(bad) and stop_at_trouble:
+            rows = rows[: int(bad[0]) + 1]
+        for row in rows:
+            self._trainer.count(float(row["loss"]), float(row["metric"]))
+        self._report.rows(rows)
+        self._steps, self._seconds = [], []
+        self._measure(rows)
+        return steps[int(bad[0])] if len(bad) else None
+
+    def _rows(self) -> Rows:
+        """One transfer from the device, which waits for it."""
+        steps = self._steps
+        columns = [[s.loss for s in steps], [s.metric for s in steps], [s.grad_norm for s in steps]]
+        values = torch.stack([torch.stack([t.float() for t in column]) for column in columns]).cpu().numpy()
+        rows = np.empty(len(steps), dtype=ROW)
+        rows["step"] = [step.number for step in steps]
+        rows["epoch"] = [step.epoch for step in steps]
+        rows["lr"] = [step.lr for step in steps]
+        rows["branch"] = self._report.branch
+        rows["time"] = self._seconds
+        rows["loss"], rows["metric"], rows["grad_norm"] = values
+        return rows
+
+    def _withheld(self, rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+        bad = ~np.isfinite(rows["loss"]) | np.array([step.withheld for step in self._steps])
+        if self._trainer.guards_norm:
+            bad |= ~np.isfinite(rows["grad_norm"])
+        return np.flatnonzero(bad)
+
+    def _measure(self, rows: Rows) -> None:
+        now, speed = self._report.watch.seconds, self._report.status.steps_per_second
+        elapsed = now - self._read_at
+        if elapsed > 0:
+            latest = len(rows) / elapsed
+            speed = 0.6 * speed + 0.4 * latest if speed else latest
+        self._read_at = now
+        loss, metric = float(rows[-1]["loss"]), float(rows[-1]["metric"])
+        name = METRICS[self._trainer.data.task][0]
+        self._report.publish(steps_per_second=speed, loss=loss, metric=metric, metric_name=name)
