@@ -11,7 +11,7 @@ from trainconsole.engine.errors import UserError
 BASE = Path("/tmp")
 LONGEST_NAME = 48
 """Characters of the run's name in its socket's: a socket's path has room for about a hundred bytes."""
-BACKLOG = 16
+BACKLOG = 128
 
 
 def directory(base: Path = BASE) -> Path:

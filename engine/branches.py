@@ -17,6 +17,7 @@ from trainconsole.engine.messages import (
     Branched,
     CommandApplied,
     Entry,
+    EpochEnded,
     Finished,
     Stop,
 )
@@ -64,6 +65,20 @@ def in_force(rows: Rows, events: Iterable[AnyEvent]) -> Rows:
         parts.append(own[(own["step"] > begin) & (own["step"] <= last)])
         begin = max(begin, int(min(last, 2**62)))
     return np.concatenate(parts) if parts else rows[:0]
+
+
+def epochs_in_force(events: Sequence[AnyEvent]) -> list[EpochEnded]:
+    """The `epoch` events of the curve in force, each epoch once, in order.
+
+    An epoch that was still open at a fork is closed, at the same step, by the branch that goes on.
+    """
+    found, begin = dict[int, EpochEnded](), 0.0
+    for branch, last in chain(forks(events), live(events)):
+        for event in events:
+            if type(event) is EpochEnded and event.branch == branch and begin <= event.step <= last:
+                found[event.epoch] = event
+        begin = last
+    return [found[epoch] for epoch in sorted(found)]
 
 
 def lineage(events: Sequence[AnyEvent]) -> tuple[Entry, ...]:

@@ -44,7 +44,7 @@ class Client:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(PATIENCE)
         try:
-            self._socket.connect(str(sock))
+            _connect(self._socket, sock)
         except OSError as error:
             self._socket.close()
             raise UserError(f"nobody answers at {sock}: {error.strerror or error}") from None
@@ -128,6 +128,19 @@ class Client:
             f"{self._path}: this host speaks version {version} of the protocol, and this program {VERSION};"
             " use the trainconsole that started it"
         )
+
+
+def _connect(own: socket.socket, sock: Path) -> None:
+    """Linux refuses at once (EAGAIN) while too many others wait to be let in: try again for a while."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            own.connect(str(sock))
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(POLL)
 
 
 def acknowledgement(run: Path, name: str, timeout: float, client: Client | None = None) -> Answer | None:

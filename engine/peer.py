@@ -19,7 +19,7 @@ _decoder = msgspec.json.Decoder(Request)
 
 
 class Peer:
-    """A connection. Whatever comes over it, no method blocks; OSError and EOFError say that it is over."""
+    """A connection. Whatever comes over it, no method blocks."""
 
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
@@ -43,7 +43,7 @@ class Peer:
     def receive(self) -> list[Request]:
         """What came, at most LINES frames of it; what is no request is passed over, and `nonsense` says so.
 
-        Raises EOFError at the end and after a frame that is too long, OSError where the client is gone.
+        Raises EOFError at the end and after a frame that is too long, OSError where the connection broke.
         """
         self.nonsense = False
         if not self.has_more:
@@ -76,7 +76,8 @@ class Peer:
         self.flush()
 
     def flush(self) -> None:
-        """Send as much as the client takes now. Raises OSError where it is gone."""
+        """Send as much as the client takes now. One that has left may have said something first, which
+        `receive` still gets, so that is no error here."""
         while self._out or self._next is not None:
             if not self._out and self._next is not None:
                 self._out, self._next = memoryview(self._next), None
@@ -84,6 +85,8 @@ class Peer:
                 sent = self.connection.send(self._out)
             except BlockingIOError:
                 return
+            except OSError:
+                sent = len(self._out)
             self._out = self._out[sent:]
 
 

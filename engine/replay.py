@@ -92,15 +92,18 @@ def curve(path: Path, last_step: int) -> Rows:
 def parting(first: Rows, second: Rows) -> str:
     """The first step at which loss, metric or rate of two curves differ in any bit, and by how much."""
     both = min(len(first), len(second))
-    for name in ("lr", "loss", "metric"):
-        a, b = first[name][:both], second[name][:both]
-        apart = np.flatnonzero(a.view("<u4") != b.view("<u4"))
-        if len(apart):
-            at = int(apart[0])
-            return (
-                f"different: the curves part at step {int(first['step'][at])},"
-                f" {name} {a[at]:.9g} and {b[at]:.9g}, {abs(float(a[at]) - float(b[at])):.3g} apart"
-            )
+    apart = [
+        (int(rows[0]), name)
+        for name in ("lr", "loss", "metric")
+        if len(rows := np.flatnonzero(first[name][:both].view("<u4") != second[name][:both].view("<u4")))
+    ]
+    if apart:
+        at, name = min(apart, key=lambda found: found[0])
+        a, b = float(first[name][at]), float(second[name][at])
+        return (
+            f"different: the curves part at step {int(first['step'][at])},"
+            f" {name} {a:.9g} and {b:.9g}, {abs(a - b):.3g} apart"
+        )
     if len(first) != len(second):
         return f"different: {len(first)} steps and {len(second)}, the same as far as both go"
     return "different weights, although the curves are the same at every step"

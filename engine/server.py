@@ -166,11 +166,10 @@ class Server:
             self._drop(fd, peer)
 
     def _give(self, fd: int, peer: Peer, frame: bytes | None) -> None:
-        try:
-            peer.flush() if frame is None else peer.show(frame)
-        except OSError:
-            self._drop(fd, peer)
-            return
+        if frame is not None:
+            peer.show(frame)
+        else:
+            peer.flush()
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if peer.is_behind else 0)
         if self._selector.get_key(fd).events != wanted:
             self._selector.modify(fd, wanted)

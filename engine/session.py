@@ -134,7 +134,7 @@ def describe(trainer: Trainer, launch: Launch) -> dict[str, Any]:
         "parameters": models.parameter_count(trainer.model),
         "layers": msgspec.to_builtins(layers(trainer)),
         "command_line": launch.command_line,
-        "data_dir": str(launch.data_dir),
+        "data_dir": str(launch.data_dir.absolute()),
         "rows": history.described(),
         "sessions": [session(trainer, launch)],
     }

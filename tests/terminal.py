@@ -142,6 +142,11 @@ def wait_for(what: Callable[[], bool], process: "subprocess.Popen[str]") -> None
         time.sleep(0.02)
 
 
+def rows_there(cwd: Path) -> int:
+    """Rows that the only run in `cwd`/runs has written so far."""
+    return sum(file.stat().st_size // 40 for file in cwd.glob("runs/*/metrics.bin"))
+
+
 def end(process: "subprocess.Popen[str]", number: int | None = None) -> tuple[int, str, str]:
     """Send a signal if there is one; exit code, stdout and stderr."""
     if number is not None:

@@ -120,6 +120,8 @@ def list_presets(name: str | None) -> None:
 
 main.add_command(recorded.resume)
 main.add_command(recorded.replay)
+main.add_command(recorded.evaluate)
+main.add_command(recorded.export)
 main.add_command(clients.attach)
 main.add_command(clients.ctl)
 main.add_command(clients.stop)

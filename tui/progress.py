@@ -64,7 +64,8 @@ class LivePrinter:
         if status.steps and status.stage in ("training", "evaluating", "paused"):
             head, tail = texts(status, room - LEAST_BAR - 2)
             steps = status.steps
-        self._bar.bar_width = max(LEAST_BAR, room - len(head) - len(tail) - 2)
+        # An empty cell still takes one column.
+        self._bar.bar_width = max(LEAST_BAR, room - len(head) - max(1, len(tail)) - 2)
         self._progress.update(self._task, completed=status.step, total=steps, head=head, tail=tail)
         self._progress.refresh()
 

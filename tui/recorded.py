@@ -1,11 +1,16 @@
 """Commands on a run that was recorded: resume, replay, evaluate, export."""
 
+import os
+import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from trainconsole.engine.errors import UserError
 from trainconsole.tui.options import (
     data_dir_option,
     default_data_dir,
@@ -15,6 +20,13 @@ from trainconsole.tui.options import (
 )
 from trainconsole.tui.refusal import fail, user_errors
 
+if TYPE_CHECKING:
+    from trainconsole.engine.evaluation import Evaluation
+
+trust_option = click.option(
+    "--trust", is_flag=True, help="Also for a run that another user owns: it may run code of theirs."
+)
+
 
 @click.command()
 @click.argument("run")
@@ -23,7 +35,7 @@ from trainconsole.tui.refusal import fail, user_errors
 @click.option(
     "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Change what has a live command."
 )
-@click.option("--trust", is_flag=True, help="Resume a run that another user owns: it may run code of theirs.")
+@trust_option
 @device_option
 @threads_option
 @data_dir_option
@@ -42,13 +54,11 @@ def resume(
 ) -> None:
     """Go on with RUN where its last checkpoint is, commands given since included."""
     from trainconsole.engine.launch import reopen
-    from trainconsole.engine.record import find
     from trainconsole.tui import headless
 
     if not no_ui:
         fail("there is no console in this version yet: add --no-ui to train headless")
-    path = find(runs_dir, run)
-    check_trust(path, trust)
+    path = trusted(runs_dir, run, trust)
     launch = reopen(
         path,
         assignments=assignments,
@@ -69,7 +79,7 @@ def resume(
     "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Try the recipe with a change."
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Try the recipe with another seed.")
-@click.option("--trust", is_flag=True, help="Replay a run that another user owns: it may run code of theirs.")
+@trust_option
 @runs_dir_option
 @user_errors
 def replay(
@@ -86,14 +96,12 @@ def replay(
 
     from trainconsole.engine.launch import prepare
     from trainconsole.engine.reading import override
-    from trainconsole.engine.record import find
     from trainconsole.engine.replay import compare, recipe
     from trainconsole.tui import headless
 
     if not no_ui:
         fail("there is no console in this version yet: add --no-ui to train headless")
-    original = find(runs_dir, run)
-    check_trust(original, trust)
+    original = trusted(runs_dir, run, trust)
     wanted = recipe(original)
     config = override(wanted.config, assignments)
     config = config if seed is None else replace(config, seed=seed)
@@ -104,7 +112,6 @@ def replay(
         data_dir=wanted.data_dir,
         name="replay",
         device=wanted.device,
-        threads=wanted.threads,
         command_line=["trainconsole", *sys.argv[1:]],
     )
     changed = config != wanted.config
@@ -118,15 +125,129 @@ def replay(
     headless.run(launch, as_json=as_json, conclude=conclude)
 
 
+@click.command()
+@click.argument("run")
+@click.option("--checkpoint", metavar="best|last|NAME", help="Default: best if there is one, else last.")
+@click.option("--json", "as_json", is_flag=True, help="The same as one JSON object.")
+@trust_option
+@device_option
+@threads_option
+@data_dir_option
+@runs_dir_option
+@user_errors
+def evaluate(
+    run: str,
+    checkpoint: str | None,
+    as_json: bool,
+    trust: bool,
+    device: Any,
+    threads: int | None,
+    data_dir: Path | None,
+    runs_dir: Path,
+) -> None:
+    """Measure saved weights of RUN on its test data; the run is only read."""
+    from trainconsole.engine.launch import reopen
+    from trainconsole.tui.streams import Stream
+
+    path = trusted(runs_dir, run, trust)
+    default = default_data_dir()
+    launch = reopen(path, data_dir=data_dir, device=device, threads=threads, default_data_dir=default)
+    # What the model or the data prints is no result.
+    with redirect_stdout(sys.stderr):
+        from trainconsole.engine import evaluation
+
+        found = evaluation.evaluate(launch, checkpoint)
+    if found.warning:
+        click.echo(f"warning: {found.warning}", err=True)
+    out = Stream(os.dup(1))
+    for line in [_json(found)] if as_json else _measured(found, out.width):
+        out.write(f"{line}\n")
+    out.flush()
+
+
+@click.command()
+@click.argument("run")
+@click.option("--csv", metavar="FILE", type=click.Path(path_type=Path), help="The curve, a line a step.")
+@click.option(
+    "--tensorboard", metavar="DIR", type=click.Path(path_type=Path), help="Curve and epochs as scalars."
+)
+@click.option(
+    "--preset", metavar="FILE.toml", type=click.Path(path_type=Path), help="A preset that repeats it."
+)
+@click.option("--force", is_flag=True, help="With --preset: replace a file that is there.")
+@runs_dir_option
+@user_errors
+def export(
+    run: str,
+    csv: Path | None,
+    tensorboard: Path | None,
+    preset: Path | None,
+    force: bool,
+    runs_dir: Path,
+) -> None:
+    """Write RUN for other tools, or as a preset that repeats it. Needs exactly one of --csv, --tensorboard
+    and --preset."""
+    from trainconsole.engine import export as exports
+    from trainconsole.engine.record import find, read_meta
+
+    if sum(chosen is not None for chosen in (csv, tensorboard, preset)) != 1:
+        fail("export needs exactly one of --csv FILE, --tensorboard DIR and --preset FILE.toml")
+    path = find(runs_dir, run)
+    read_meta(path)
+    if csv is not None:
+        exports.to_csv(path, csv)
+    elif tensorboard is not None:
+        exports.to_tensorboard(path, tensorboard)
+    elif preset is not None:
+        wanted = exports.to_preset(path, preset, force=force)
+        words = ["trainconsole", "--preset", str(preset), "--no-ui", "--device", wanted.device]
+        if wanted.data_dir != default_data_dir():
+            words += ["--data-dir", str(wanted.data_dir)]
+        click.echo(f"repeat it with: {shlex.join(words)}", err=True)
+
+
+def trusted(runs_dir: Path, run: str, trust: bool) -> Path:
+    """The directory of RUN, whose code may be run: its owner was checked, and its format.
+
+    Raises UserError, for the format before anything else of it is read.
+    """
+    from trainconsole.engine.record import find, read_meta
+
+    path = find(runs_dir, run)
+    check_trust(path, trust)
+    read_meta(path)
+    return path
+
+
 def check_trust(path: Path, trust: bool) -> None:
-    """Resume and replay run the code that a config names. Raises UserError for another user's run."""
-    import os
-
-    from trainconsole.engine.errors import UserError
-
+    """Resume, replay and evaluate run the code that a config names. Raises UserError where another user
+    owns the run."""
     owner = path.stat().st_uid
     if owner != os.getuid() and not trust:
         raise UserError(
             f"{path} belongs to another user (uid {owner}); going on with it can run code that it names\n"
             "Look at its config.toml, then say --trust."
         )
+
+
+def _json(found: "Evaluation") -> str:
+    import msgspec
+
+    return msgspec.json.encode(found).decode()
+
+
+def _measured(found: "Evaluation", width: int) -> Iterator[str]:
+    """As the result of a run has it."""
+    from trainconsole.tui.lines import six
+    from trainconsole.tui.plain import harmless
+    from trainconsole.tui.result import confusion
+
+    figures = "  ".join(f"{name} {six(value)}" for name, value in found.metrics.items())
+    note = f"  ({harmless(found.note)})" if found.note else ""
+    yield f"run         {harmless(found.run)}"
+    yield f"checkpoint  {harmless(found.checkpoint)}  step {found.step:,}, epoch {found.epoch}"
+    yield f"{found.part:<12}{figures}{note}"
+    if found.part == "validation":
+        yield "            this data has no test part: these are the validation data"
+    yield f"sha256      {found.weights_sha256}"
+    yield from confusion(found.confusion, found.classes, width)

@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 
 from trainconsole.engine import branches
 from trainconsole.engine.launch import Launch
-from trainconsole.engine.messages import AnyEvent, EpochEnded, Finished
+from trainconsole.engine.messages import Finished
 from trainconsole.engine.record import read_events, read_meta, read_rows
 from trainconsole.tui.charts import curves
 from trainconsole.tui.lines import six
@@ -69,20 +69,11 @@ def _chart(launch: Launch, width: int, color: bool) -> list[str]:
     name = meta["batch_metric"]
     epochs = [
         (event.step, real(event.val["loss"]), real(event.val[name]))
-        for event in _epochs_in_force(events)
+        for event in branches.epochs_in_force(events)
         if event.val is not None
     ]
     unicode = sys.stdout.encoding.lower().startswith("utf")
     return curves(rows, epochs, name, width=width, color=color, unicode=unicode) if len(rows) else []
-
-
-def _epochs_in_force(events: Sequence[AnyEvent]) -> Iterator[EpochEnded]:
-    begin = 0.0
-    for branch, last in branches.chain(branches.forks(events), branches.live(events)):
-        for event in events:
-            if type(event) is EpochEnded and event.branch == branch and begin < event.step <= last:
-                yield event
-        begin = max(begin, last)
 
 
 def _summary(finished: Finished) -> Iterator[str]:

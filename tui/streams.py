@@ -5,6 +5,20 @@ import os
 import shutil
 import sys
 
+STANDARD = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+
+
+def occupy_standard() -> None:
+    """The null device in place of each standard stream that is closed. Call before any file is opened: it
+    would get the number of the stream, and what is printed would go into it."""
+    for number, (name, mode) in enumerate(STANDARD):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode))
+
 
 class Stream(io.TextIOBase):
     """Text to a file descriptor; after the first failed write it swallows the rest."""

@@ -162,9 +162,9 @@ def test_garbage_and_vanishing_clients_change_nothing_in_a_run(hosts: Hosts) -> 
     """The same run, once left alone and once pestered, ends with the same weights."""
     digests = []
     for pestered in (False, True):
-        process = hosts.start(epochs=6)
+        process = hosts.start(epochs=12)
         if pestered:
-            pester(address.socket_path(hosts.trains(process.pid), process.pid))
+            assert pester(address.socket_path(hosts.trains(process.pid), process.pid)) > 50
         assert process.wait(200) == 0
         run = record.listing(hosts.cwd / "runs")[-1]
         assert "command_rejected" not in [event["type"] for event in events(run)]
@@ -172,8 +172,9 @@ def test_garbage_and_vanishing_clients_change_nothing_in_a_run(hosts: Hosts) -> 
     assert digests[0] == digests[1]
 
 
-def pester(sock: Path) -> None:
-    """While there is a host: connect, talk nonsense, vanish in the middle of it."""
+def pester(sock: Path) -> int:
+    """While there is a host: connect, talk nonsense, vanish in the middle of it. Returns how often."""
+    heard = 0
     for index in range(200):
         with socket.socket(socket.AF_UNIX) as raw:
             raw.settimeout(5)
@@ -182,6 +183,8 @@ def pester(sock: Path) -> None:
                 raw.sendall([b"{}\n" * 20, b'{"id": "a", "orig', b"\xff" * 5000, b"x" * 70_000][index % 4])
             except OSError:
                 continue
+        heard += 1
+    return heard
 
 
 def test_a_status_is_one_line_of_json(hosts: Hosts) -> None:

@@ -70,8 +70,8 @@ def server(desk: Desk, tmp_path: Path) -> Iterator[Server]:
 
 def talk(server: Server) -> socket.socket:
     raw = socket.socket(socket.AF_UNIX)
-    raw.settimeout(10)
     raw.connect(str(server.path))
+    raw.settimeout(10)
     return raw
 
 

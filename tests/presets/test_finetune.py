@@ -42,12 +42,10 @@ def test_frozen_weights_stay_and_a_smaller_rate_moves_less(trained, halves):
     start = f"model.init_from={source.path.name}"
     frozen = trained("finetune", start, 'model.freeze=["conv*", "bn*"]')
     before, after = source.checkpoint("best")["model"], frozen.checkpoint("last")["model"]
-    kept = [
-        name for name, parameter in frozen.trainer.model.named_parameters() if not parameter.requires_grad
-    ]
-    assert kept == [
-        f"{layer}{i}.{part}" for i in (1, 2) for layer in ("conv", "bn") for part in ("weight", "bias")
-    ]
+    parameters = dict(frozen.trainer.model.named_parameters())
+    kept = [name for name, parameter in parameters.items() if not parameter.requires_grad]
+    assert {name.partition(".")[0] for name in kept} == {"conv1", "bn1", "conv2", "bn2"}
+    assert len(kept) == 8
     assert all(torch.equal(before[name], after[name]) for name in kept)
     assert moved(frozen, source, "fc1.weight") > 0
     slow = trained("finetune", start, "model.backbone_lr=0.01")

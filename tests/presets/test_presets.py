@@ -12,7 +12,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from trainconsole import presets
-from trainconsole.engine import losses
 from trainconsole.tui.cli import main
 
 NAMES = [
@@ -24,7 +23,6 @@ NAMES = [
     "finetune",
     "imbalanced",
     "iris",
-] + [
     "mnist",
     "mnist-swap",
     "threshold",
@@ -113,7 +111,7 @@ def test_classification_overfits_stops_early_and_goes_back(trained, seed):
     best = val.index(min(val))
     assert len(val) - 1 - best == 5
     assert finished["best"]["epoch"] == best + 1
-    assert val[-1] > val[best]
+    assert val[-1] > 1.01 * val[best]
     assert epochs[-1]["train"]["loss"] < 0.95 * epochs[best]["train"]["loss"]
     saved = {event["kind"]: event["weights_sha256"] for event in ran.of("checkpoint")}
     assert finished["weights_sha256"] == saved["best"] != saved["last"]
@@ -153,7 +151,6 @@ def test_diabetes_is_explained_to_two_fifths(trained, seed):
 
 def test_diabetes_by_mean_absolute_error(trained):
     ran = trained("diabetes", "loss.name=l1")
-    assert isinstance(ran.trainer.loss, losses.Loss)
     test, spread = ran.last["test"], ran.trainer.target_scale
     assert test["loss"] * spread == pytest.approx(test["mae"], rel=1e-4)
     assert test["r2"] >= 0.40

@@ -20,12 +20,12 @@ def test_help_names_every_option(tmp_path):
 def test_presets_are_listed_with_what_they_show(tmp_path):
     ended = trainconsole("presets", cwd=tmp_path)
     assert ended.code == 0
+    text = " ".join(ended.out.split())
     for preset in presets.listing():
-        (line,) = [text for text in ended.out.splitlines() if text.split()[:1] == [preset.name]]
-        assert preset.task in line
-        assert preset.model in line
-        assert preset.shows[:20] in line
-        assert ("download" in line) == preset.download
+        (line,) = [line for line in ended.out.splitlines() if line.split()[:1] == [preset.name]]
+        told = [preset.task, preset.data, preset.model, "yes" if preset.download else "no"]
+        assert line.split()[1:] == told
+        assert " ".join(preset.shows.split()) in text
     assert presets.names()[0] == "digits"
 
 
@@ -81,20 +81,9 @@ def test_json_is_the_events_and_nothing_else(tmp_path):
 def test_a_run_that_fails_exits_with_1_and_says_why(tmp_path):
     """A sample with a NaN, on_nonfinite = fail (the default without a console)."""
     (tmp_path / "samples.py").write_text(SAMPLES)
-    ended = trainconsole(
-        *(
-            "--preset",
-            "iris",
-            "--no-ui",
-            "--json",
-            "--set",
-            "data.name=samples:load",
-            "--set",
-            "data.scaling=none",
-        ),
-        cwd=tmp_path,
-        PYTHONUNBUFFERED="",
-    )
+    own = ["--set", "data.name=samples:load", "--set", "data.scaling=none"]
+    args = ["--preset", "iris", "--no-ui", "--json", "--threads", "1"]
+    ended = trainconsole(*args, *own, cwd=tmp_path, PYTHONUNBUFFERED="")
     run = only_run(tmp_path)
     assert ended.code == 1
     assert ended.out == (run / "events.jsonl").read_text()

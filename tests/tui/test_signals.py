@@ -1,15 +1,17 @@
 """Signals to a headless run: what is saved, what is said, and the exit code."""
 
 import json
+import re
 import signal
 
 import pytest
 from process import only_run
-from terminal import Terminal, end, start, wait_for
+from terminal import Terminal, end, rows_there, start, wait_for
 
 from trainconsole.engine import checkpoint, record
 
-LONG = ["--preset", "iris", "--no-ui", "--set", "epochs=100000"]
+IRIS = ["--preset", "iris", "--no-ui", "--threads", "1"]
+LONG = [*IRIS, "--set", "epochs=100000"]
 
 SLOW = """
 import time
@@ -37,10 +39,7 @@ class Stuck(nn.Sequential):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_leaves(tmp_path, number, code):
     process = start(*LONG, "--json", cwd=tmp_path)
-    runs = tmp_path / "runs"
-    wait_for(
-        lambda: runs.is_dir() and any(len(record.read_rows(run)) > 50 for run in runs.iterdir()), process
-    )
+    wait_for(lambda: rows_there(tmp_path) > 50, process)
     process.send_signal(signal.SIGHUP)
     ended, out, err = end(process, number)
     assert (ended, err) == (code, "")
@@ -55,13 +54,12 @@ def test_a_signal_saves_and_leaves(tmp_path, number, code):
 
 def test_ctrl_c_at_the_keyboard_says_what_was_saved(tmp_path):
     with Terminal(*LONG, cwd=tmp_path) as terminal:
-        terminal.read_until(lambda sent: "epoch 5 " in sent)
+        terminal.read_until(lambda sent: re.search(r"epoch +5 ", sent) is not None)
         terminal.press_ctrl_c()
         assert terminal.end() == 130
         left = "\n".join(terminal.left)
         assert "saved checkpoints/last.pt" in left
-        assert "it/s" not in left
-        assert "^C" not in left or "Traceback" not in left
+        assert "━" not in left
         assert terminal.sent.rfind("\x1b[?25h") >= terminal.sent.rfind("\x1b[?25l")
     assert "Traceback" not in left
 
@@ -69,7 +67,7 @@ def test_ctrl_c_at_the_keyboard_says_what_was_saved(tmp_path):
 def test_a_second_ctrl_c_leaves_at_once(tmp_path):
     """The first one waits for the end of a step that does not come."""
     (tmp_path / "slow.py").write_text(SLOW)
-    process = start(*LONG[:3], "--set", "model.name=slow:Stuck", cwd=tmp_path)
+    process = start(*IRIS, "--set", "model.name=slow:Stuck", cwd=tmp_path)
     wait_for((tmp_path / "stuck").exists, process)
     process.send_signal(signal.SIGINT)
     with pytest.raises(Exception, match="timed out"):
@@ -82,7 +80,7 @@ def test_a_second_ctrl_c_leaves_at_once(tmp_path):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_while_setting_up_leaves_nothing(tmp_path, number, code):
     (tmp_path / "slow.py").write_text(SLOW)
-    process = start(*LONG[:3], "--set", "data.name=slow:load", cwd=tmp_path)
+    process = start(*IRIS, "--set", "data.name=slow:load", cwd=tmp_path)
     wait_for((tmp_path / "loading").exists, process)
     ended, out, err = end(process, number)
     assert (ended, out) == (code, "")
