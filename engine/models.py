@@ -21,6 +21,7 @@ __all__ = [
     "parameter_count",
     "parameter_groups",
     "set_dropout",
+    "to_training_mode",
     "uses_channels_last",
 ]
 
@@ -77,6 +78,15 @@ def set_dropout(model: nn.Module, p: float | None, original: dict[str, float]) -
     for name, module in model.named_modules():
         if isinstance(module, DROPOUTS):
             module.p = original[name] if p is None else p
+
+
+def to_training_mode(model: nn.Module) -> None:
+    """model.train(), but for frozen batch norms: their running statistics belong to their frozen weights."""
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            own = list(module.parameters())
+            module.train(not own or any(parameter.requires_grad for parameter in own))
 
 
 def uses_channels_last(model: nn.Module, input_shape: tuple[int, ...]) -> bool:

@@ -69,6 +69,7 @@ class Trainer:
         self._epoch_sums = [0.0, 0.0, 0.0]
         self._feed: Iterator[Batch] | None = None
         self._changes: Tensor | None = None
+        models.to_training_mode(self.model)
         self._original_dropout = models.dropouts(self.model)
         self.apply_dropout()
 
@@ -257,7 +258,7 @@ class Trainer:
                         loss = self.loss.evaluate(outputs, targets)
                     tally.add(outputs.float(), targets, loss)
         finally:
-            self.model.train()
+            models.to_training_mode(self.model)
         return tally
 
     @property

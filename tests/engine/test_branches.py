@@ -1,4 +1,4 @@
-"""Which rows, epochs and commands are in force: against a plain simulation that keeps each state's whole past."""
+"""Which rows, epochs and commands are in force, against a simulation that keeps each state's whole past."""
 
 from dataclasses import dataclass
 from pathlib import Path

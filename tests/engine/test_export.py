@@ -1,4 +1,4 @@
-"""Exports read back: the curve bit for bit, by csv, numpy and TensorBoard's own reader; the preset by running."""
+"""Exports read back: the curve bit for bit, by csv and by TensorBoard's own reader; the preset by running."""
 
 import csv
 import os

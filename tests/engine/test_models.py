@@ -307,3 +307,13 @@ def test_dropout_is_a_knob_even_where_it_starts_at_zero():
 def test_channels_last_is_for_convolutions_on_images():
     assert models.uses_channels_last(models.build(Cnn(), MNIST, 10), MNIST)
     assert not models.uses_channels_last(models.build(Mlp(), MNIST, 10), MNIST)
+
+
+def test_frozen_batch_norms_keep_their_statistics():
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 4), nn.BatchNorm1d(4))
+    model[1].requires_grad_(False)
+    models.to_training_mode(model)
+    model(torch.randn(8, 3) + 5)
+    assert torch.equal(model[1].running_mean, torch.zeros(4))
+    assert not torch.equal(model[3].running_mean, torch.zeros(4))
+    assert model.training

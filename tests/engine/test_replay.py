@@ -23,7 +23,7 @@ EIGHT = {
     6: ["batch 8"],
     9: ["undo"],
     10: ["schedule cosine"],
-    11: ["optimizer adamw weight_decay=0.01", "set clip.norm 1"],
+    11: ["optimizer adamw", "set clip.norm 1"],
     13: ["set l1 0.001"],
     14: ["lr x5", "undo"],
     15: ["set patience 9"],
@@ -121,7 +121,7 @@ def test_a_difference_of_one_bit_shows() -> None:
     text = parting(rows(), other)
     assert "step 4, loss 1.625 and 1.62500012, 1.19e-07 apart" in text
     assert parting(rows(), rows()).startswith("different weights")
-    assert parting(rows(9), rows(6)) == "different: 9 steps and 6, the same as far as both go"
+    assert parting(rows(), rows()[:6]) == "different: 9 steps and 6, the same as far as both go"
 
 
 def test_an_interrupted_run_goes_to_its_last_checkpoint(tmp_path: Path) -> None:

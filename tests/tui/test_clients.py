@@ -49,8 +49,7 @@ def test_a_run_is_steered_and_stopped_from_outside(
 
     ended = ctl("lr", "x0.5")
     assert ended.code == 0, ended.err
-    applied = events(run)[-1] if events(run)[-1]["type"] == "command_applied" else None
-    applied = applied or next(e for e in reversed(events(run)) if e["type"] == "command_applied")
+    applied = next(event for event in reversed(events(run)) if event["type"] == "command_applied")
     assert one_line(ended).startswith(f"applied at step {applied['step']:,}: lr x0.5  (lr 0.002 -> 0.001")
     assert applied["origin"] == "ctl"
 
@@ -79,7 +78,7 @@ def test_a_run_is_steered_and_stopped_from_outside(
     assert one_line(ended).startswith(f"{run.name}: stopped at step ")
     assert process.wait(PATIENCE) == 0
     assert events(run)[-1]["type"] == "finished"
-    assert [e for e in events(run) if e["type"] == "command_rejected"][0]["id"].startswith("ctl-")
+    assert next(e for e in events(run) if e["type"] == "command_rejected")["id"].startswith("ctl-")
     assert live.live() == []
     assert not lock.is_held(run)
 
@@ -101,6 +100,7 @@ def test_nobody_there(tmp_path: Path) -> None:
     assert trainconsole("stop", "--all", cwd=tmp_path).code == 0
 
 
+@pytest.mark.slow
 def test_stop_all_ends_every_run_and_the_next_start_names_what_trains(hosts: Hosts, tmp_path: Path) -> None:
     first, run = hosts.training()
     second, other = hosts.training()
@@ -145,6 +145,7 @@ def test_the_socket_comes_back_while_a_run_trains(hosts: Hosts, tmp_path: Path) 
     assert trainconsole("ctl", "last", "set dropout 0.1", cwd=tmp_path).code == 0
 
 
+@pytest.mark.slow
 def test_a_second_writer_is_refused(hosts: Hosts, tmp_path: Path) -> None:
     process, run = hosts.training()
     before = (run / "lock").read_bytes()
@@ -244,6 +245,7 @@ def test_strings_of_a_run_do_not_drive_the_terminal(tmp_path: Path) -> None:
 # --- runs ---
 
 
+@pytest.mark.slow
 def test_runs_lists_each_with_its_status(tmp_path: Path) -> None:
     finished = ran(tmp_path)
     stopped = ran(tmp_path, "--at", "step 3: stop")
@@ -301,8 +303,9 @@ def test_prune_asks_and_spares_what_is_live_or_in_use(hosts: Hosts, tmp_path: Pa
 
 def test_no_torch_and_no_textual_for_what_only_reads(tmp_path: Path) -> None:
     code = (
-        "import sys; from trainconsole.tui import runs, clients; from trainconsole.engine import client, live;"
-        "runs.rows(__import__('pathlib').Path('runs')); print([m for m in ('torch', 'textual') if m in sys.modules])"
+        "import sys; from pathlib import Path; from trainconsole.tui import clients, runs;"
+        "from trainconsole.engine import client, detached, live, process; runs.rows(Path('runs'));"
+        "print([name for name in ('torch', 'textual') if name in sys.modules])"
     )
     done = subprocess.run(
         [command()[0], "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=True
@@ -356,14 +359,14 @@ def test_a_detached_host_has_a_session_of_its_own_and_leaves_nothing_behind(
 
 
 def test_a_start_that_fails_tells_the_client_that_waits_for_it(tmp_path: Path) -> None:
-    launch = launch_of(tmp_path, "data.name=csv", f"data.path={tmp_path / 'none.csv'}", "data.target=y")
+    launch = launch_of(tmp_path, "data.name=image_folder", f"data.path={tmp_path / 'nowhere'}")
     pid = start_detached(launch)
     sock = address.socket_path(launch.path, pid)
     until(sock.exists, "socket")
     with Client(sock) as client:
         until(lambda: client.receive(0.2) and client.latest and client.latest.error, "reason")
         assert client.latest is not None
-        assert "none.csv" in client.latest.error
+        assert "nowhere" in client.latest.error
     assert until(lambda: has_ended(pid), "end") == 2
     assert not launch.path.exists()
     assert not sock.exists()

@@ -1,0 +1,127 @@
+"""What clients that talk nonsense and vanish cost a run: steps/s with and without them, in turns.
+
+    python tests/bench/bench_frames.py [--turns 4] [--seconds 30] [--preset digits] [--set KEY=VALUE ...]
+
+In each turn with them, 10,000 malformed frames come over one connection, evenly spread, and 50 clients connect
+and vanish, half of them in the middle of a frame. A turn without is as long. One host trains throughout, on
+one thread; steps are counted by the rows of its record. In the end a command must still be answered.
+"""
+
+import argparse
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from hosting import Hosts
+
+from trainconsole.engine import live, record
+from trainconsole.engine.client import Client, acknowledgement
+from trainconsole.engine.messages import CommandApplied
+
+FRAMES = 10_000
+VANISHING = 50
+TICK = 0.01
+NONSENSE = [
+    b"hello\n",
+    b"{}\n",
+    b"\xff\xfe\x00\n",
+    b'{"id": 1, "origin": "x", "command": "pause"}\n',
+    b"[" * 2000 + b"\n",
+    b"\n",
+    b'{"id": "a", "command": "stop"}\n',
+    b"x" * 5000 + b"\n",
+]
+
+
+def nonsense() -> Iterator[bytes]:
+    index = 0
+    while True:
+        yield NONSENSE[index % len(NONSENSE)]
+        index += 1
+
+
+def pester(sock: Path, seconds: float) -> None:
+    """FRAMES and VANISHING, spread over `seconds`."""
+    frames, sent, left, began = nonsense(), 0, 0, time.monotonic()
+    with Client(sock) as steady:
+        raw = steady._socket
+        while (now := time.monotonic() - began) < seconds:
+            while sent < FRAMES * now / seconds:
+                raw.sendall(next(frames))
+                sent += 1
+            while left < VANISHING * now / seconds:
+                vanish(sock, midway=left % 2 == 0)
+                left += 1
+            steady.receive(0)
+            time.sleep(TICK)
+    print(f"    {sent:,} frames, {left} vanished", flush=True)
+
+
+def vanish(sock: Path, *, midway: bool) -> None:
+    with socket.socket(socket.AF_UNIX) as raw:
+        raw.connect(str(sock))
+        if midway:
+            raw.sendall(b'{"id": "a", "origin": "b", "comm')
+
+
+def speed(run: Path, sock: Path, seconds: float, *, pestered: bool) -> float:
+    """Steps/s of training over `seconds`, by the rows and the training time in them."""
+    before = len(record.read_rows(run))
+    if pestered:
+        pester(sock, seconds)
+    else:
+        time.sleep(seconds)
+    rows = record.read_rows(run, before)
+    return float((len(rows) - 1) / (rows["time"][-1] - rows["time"][0]))
+
+
+def measure(folder: Path, turns: int, seconds: float, preset: str, assignments: Sequence[str]) -> None:
+    hosts = Hosts(folder)
+    try:
+        options = [part for text in assignments for part in ("--set", text)]
+        process, run = hosts.training(*options, preset=preset, epochs=100_000)
+        entry = live.of(run)
+        assert entry is not None
+        sock = Path(entry.socket)
+        time.sleep(5)
+        quiet, loud = [], []
+        for turn in range(turns):
+            # The order changes with each turn, so that a drift of the machine favours neither.
+            for pestered in (False, True) if turn % 2 == 0 else (True, False):
+                value = speed(run, sock, seconds, pestered=pestered)
+                (loud if pestered else quiet).append(value)
+                print(f"{'with' if pestered else 'without':>8}  {value:8.1f} steps/s", flush=True)
+        with Client(sock) as client:
+            answer = acknowledgement(run, client.send("stop", "bench"), 60, client)
+        assert isinstance(answer, CommandApplied), "the command was not answered"
+        assert process.wait(60) == 0
+        report(quiet, loud)
+    finally:
+        hosts.end()
+
+
+def report(quiet: Sequence[float], loud: Sequence[float]) -> None:
+    ratios = [b / a for a, b in zip(quiet, loud, strict=True)]
+    print(f"without  {statistics.median(quiet):.1f} steps/s   with  {statistics.median(loud):.1f} steps/s")
+    print(f"ratio {statistics.median(ratios):.4f}   (each turn: {', '.join(f'{r:.4f}' for r in ratios)})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--turns", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--preset", default="digits")
+    parser.add_argument("--set", dest="assignments", action="append", default=[])
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        measure(Path(folder), given.turns, given.seconds, given.preset, given.assignments)
+
+
+if __name__ == "__main__":
+    main()
