@@ -147,22 +147,29 @@ def evaluate(
 ) -> None:
     """Measure saved weights of RUN on its test data; the run is only read."""
     from trainconsole.engine.launch import reopen
+    from trainconsole.engine.process import leave
     from trainconsole.tui.streams import Stream
 
     path = trusted(runs_dir, run, trust)
     default = default_data_dir()
     launch = reopen(path, data_dir=data_dir, device=device, threads=threads, default_data_dir=default)
-    # What the model or the data prints is no result.
-    with redirect_stdout(sys.stderr):
-        from trainconsole.engine import evaluation
+    try:
+        # What the model or the data prints is no result.
+        with redirect_stdout(sys.stderr):
+            from trainconsole.engine import evaluation
 
-        found = evaluation.evaluate(launch, checkpoint)
+            found = evaluation.evaluate(launch, checkpoint)
+    except UserError as error:
+        click.echo(f"trainconsole: {error}", err=True)
+        leave(2)
     if found.warning:
         click.echo(f"warning: {found.warning}", err=True)
     out = Stream(os.dup(1))
     for line in [_json(found)] if as_json else _measured(found, out.width):
         out.write(f"{line}\n")
     out.flush()
+    # A normal end would have libraries of torch report leaks of their own on stderr.
+    leave(0)
 
 
 @click.command()

@@ -155,7 +155,9 @@ def test_the_run_that_it_began_with_may_be_gone(ran: Ran, tmp_path: Path) -> Non
 
 
 def test_a_model_or_data_that_changed_since(own_code: Callable[[str], str], tmp_path: Path) -> None:
-    source = "from torch.nn import Linear, Sequential\ndef net():\n    return Sequential(Linear(4, {0}), Linear({0}, 3))\n"
+    source = (
+        "from torch import nn\ndef net():\n  return nn.Sequential(nn.Linear(4, {0}), nn.Linear({0}, 3))\n"
+    )
     ran = run_config(tmp_path / "runs", config("iris", f"model.name={own_code(source.format(8))}:net"))
     other = own_code(source.format(9))
     text = (ran.path / "config.toml").read_text()

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from running import Hand, rates, run, run_config, single
 
-from trainconsole.engine import loop, record
+from trainconsole.engine import meter, record
 
 STEPS = 6
 """Updates in an epoch of iris: 96 flowers in batches of 16."""
@@ -43,7 +43,7 @@ def test_a_steered_run_is_its_scripted_twin(tmp_path):
 
 @pytest.mark.parametrize("seconds", [0.0, 1e9])
 def test_reading_back_changes_nothing(tmp_path, monkeypatch, plain_run, seconds):
-    monkeypatch.setattr(loop, "READ_BACK", seconds)
+    monkeypatch.setattr(meter, "INTERVAL", seconds)
     other = run(tmp_path)
     assert other.curve() == plain_run.curve()
     assert other.last["weights_sha256"] == plain_run.last["weights_sha256"]
@@ -120,7 +120,7 @@ def test_an_answer_carries_the_id_of_the_request(tmp_path):
 
 @pytest.mark.parametrize("seconds", [0.0, 1e9])
 def test_rows_up_to_an_event_are_on_disk_before_it(tmp_path, monkeypatch, seconds):
-    monkeypatch.setattr(loop, "READ_BACK", seconds)
+    monkeypatch.setattr(meter, "INTERVAL", seconds)
     at = [
         "step 3: lr 0.1",
         "step 5: evaluate",

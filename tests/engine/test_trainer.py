@@ -6,7 +6,7 @@ import pytest
 import torch
 from running import Ran, config, run
 
-from trainconsole.engine import checkpoint, data, loop, trainer
+from trainconsole.engine import checkpoint, data, meter, trainer
 from trainconsole.engine.choices import AnyOptimizer, AnySchedule
 from trainconsole.engine.curves import spans_run
 from trainconsole.engine.errors import UserError
@@ -180,7 +180,7 @@ def guard(request, monkeypatch) -> str:
     """Both guards, the one for accelerators forced upon the CPU; numbers are read back at the very end."""
     if request.param == "device":
         monkeypatch.setattr(trainer, "build_guard", lambda m, d, sticky: DeviceGuard(m, d, sticky=sticky))
-        monkeypatch.setattr(loop, "READ_BACK", 1e9)
+        monkeypatch.setattr(meter, "INTERVAL", 1e9)
     return str(request.param)
 
 
@@ -249,7 +249,7 @@ def test_both_guards_end_with_the_same_weights(tmp_path, spoilt, monkeypatch, po
     extra = [*spoilt, f"on_nonfinite={policy}"]
     host = run(tmp_path, "iris", *extra, waits=waits)
     monkeypatch.setattr(trainer, "build_guard", lambda m, d, sticky: DeviceGuard(m, d, sticky=sticky))
-    monkeypatch.setattr(loop, "READ_BACK", 1e9)
+    monkeypatch.setattr(meter, "INTERVAL", 1e9)
     device = run(tmp_path, "iris", *extra, waits=waits)
     assert device.last["weights_sha256"] == host.last["weights_sha256"]
     assert [row[0] for row in device.curve()] == [row[0] for row in host.curve()]
@@ -260,9 +260,9 @@ def test_a_return_to_the_flagged_step_restores_the_random_state_too(tmp_path, sp
     """When the numbers are read back must not decide which units dropout drops afterwards."""
     monkeypatch.setattr(trainer, "build_guard", lambda m, d, sticky: DeviceGuard(m, d, sticky=sticky))
     extra = [*spoilt, "on_nonfinite=pause", "model.dropout=0.5"]
-    monkeypatch.setattr(loop, "READ_BACK", 0.0)
+    monkeypatch.setattr(meter, "INTERVAL", 0.0)
     reference = run(tmp_path, "iris", *extra, waits=["resume"] * 3)
-    monkeypatch.setattr(loop, "READ_BACK", seconds)
+    monkeypatch.setattr(meter, "INTERVAL", seconds)
     ran = run(tmp_path, "iris", *extra, waits=["resume"] * 3)
     assert ran.last["weights_sha256"] == reference.last["weights_sha256"]
 
@@ -309,7 +309,9 @@ def test_a_gradient_that_is_not_finite_is_trouble_where_its_norm_is_known(tmp_pa
     extra = [f"model.name={name}:Steep", "regularisation.clip.norm=1.0", "on_nonfinite=fail"]
     ran = run(tmp_path, "iris", *extra)
     assert (ran.last["type"], ran.last["kind"]) == ("failed", "nonfinite")
-    assert ran.last["trouble"]["step"] == 8
+    norms, step = ran.rows["grad_norm"], ran.last["trouble"]["step"]
+    assert [i + 1 for i, norm in enumerate(norms) if not math.isfinite(norm)] == [step]
+    assert ran.last["step"] == step == len(ran.rows)
     assert is_finite(ran)
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from process import Ended, only_run, trainconsole
+from running import run
 
 from trainconsole.engine import record
 from trainconsole.tui.cli import main
+from trainconsole.tui.recorded import trusted
 
 SCRIPT = {
     3: "lr x2",
@@ -56,8 +58,8 @@ def moved(original: Original, tmp_path: Path) -> Path:
     return Path(shutil.copytree(original.path, tmp_path / "elsewhere" / "moved", symlinks=True))
 
 
-def replayed(run: Path, cwd: Path, *args: str) -> Ended:
-    return trainconsole("replay", str(run), "--no-ui", *args, cwd=cwd)
+def replayed(path: Path, cwd: Path, *args: str) -> Ended:
+    return trainconsole("replay", str(path), "--no-ui", *args, cwd=cwd)
 
 
 def asked(*args: object) -> Result:
@@ -122,36 +124,37 @@ def test_evaluate_prints_what_the_run_printed(original: Original, moved: Path, t
     assert not (tmp_path / "runs").exists()
 
 
-def test_evaluate_as_json_keeps_to_itself_what_the_model_prints(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "chatty.py").write_text(
-        "from torch import nn\n"
-        "class Net(nn.Sequential):\n"
-        "    def __init__(self):\n"
-        "        super().__init__(nn.Linear(4, 3))\n"
-        "        print('a word from the model')\n"
-    )
+CHATTY = """
+from torch import nn
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Linear(4, 3))
+        print("a word from the model")
+"""
+
+
+def test_evaluate_as_json_without_a_test_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the model prints is not among it."""
+    (tmp_path / "chatty.py").write_text(CHATTY)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    from running import run
-
     ran = run(tmp_path, "iris", "model.name=chatty:Net", "data.split.test=0")
-    capfd.readouterr()
-    assert asked("evaluate", ran.path, "--checkpoint", "last", "--json", "--threads", "1").exit_code == 0
-    found = json.loads(capfd.readouterr().out)
-    assert found["part"] == "validation"
-    assert found["metrics"] == ran.of("epoch")[-1]["val"]
+    options = ("--checkpoint", "last", "--threads", "1")
+    ended = trainconsole("evaluate", str(ran.path), *options, "--json", cwd=tmp_path)
+    (found,) = ended.events
+    assert (ended.code, found["part"], found["metrics"]) == (0, "validation", ran.of("epoch")[-1]["val"])
     assert found["weights_sha256"] == ran.last["weights_sha256"]
-    assert asked("evaluate", ran.path).exit_code == 0
-    assert "no test part: these are the validation data" in capfd.readouterr().out
+    assert ended.err == "a word from the model\n"
+    ended = trainconsole("evaluate", str(ran.path), *options, cwd=tmp_path)
+    assert "no test part: these are the validation data" in ended.out
 
 
-@pytest.mark.parametrize("name", ["mine", "../last"])
-def test_evaluate_of_what_is_not_there(original: Original, name: str) -> None:
-    done = asked("evaluate", original.path, "--checkpoint", name)
-    assert done.exit_code == 2
-    assert f"no checkpoint '{name}'; there are: best, last" in done.stderr
+def test_evaluate_of_what_is_not_there(original: Original, tmp_path: Path) -> None:
+    ended = trainconsole("evaluate", str(original.path), "--checkpoint", "mine", cwd=tmp_path)
+    assert (ended.code, ended.out) == (2, "")
+    (line,) = ended.err.splitlines()
+    assert line.endswith("no checkpoint 'mine'; there are: best, last")
 
 
 @pytest.mark.parametrize("args", [[], ["--csv", "a.csv", "--preset", "a.toml"]])
@@ -179,10 +182,10 @@ def test_export_writes_the_curve_and_keeps_a_preset(original: Original, tmp_path
 
 
 VERBS: dict[str, Callable[[Path], list[object]]] = {
-    "resume": lambda run: ["resume", run, "--no-ui"],
-    "replay": lambda run: ["replay", run, "--no-ui"],
-    "evaluate": lambda run: ["evaluate", run],
-    "export": lambda run: ["export", run, "--csv", run.parent / "a.csv"],
+    "resume": lambda path: ["resume", path, "--no-ui"],
+    "replay": lambda path: ["replay", path, "--no-ui"],
+    "evaluate": lambda path: ["evaluate", path],
+    "export": lambda path: ["export", path, "--csv", path.parent / "a.csv"],
 }
 
 
@@ -199,9 +202,8 @@ def test_another_format_is_refused_in_one_sentence(moved: Path, verb: str) -> No
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make a run another user's")
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_run_of_another_user_asks_for_trust(
-    moved: Path, verb: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_of_another_user_asks_for_trust(moved: Path, verb: str) -> None:
+    """Before it runs what may be their code; to export runs none."""
     os.chown(moved, 65534, 65534)
     done = asked(*VERBS[verb](moved))
     if verb == "export":
@@ -210,9 +212,7 @@ def test_a_run_of_another_user_asks_for_trust(
     assert done.exit_code == 2
     assert "belongs to another user (uid 65534)" in done.stderr
     assert "say --trust" in done.stderr
-    if verb == "evaluate":
-        assert asked("evaluate", moved, "--trust").exit_code == 0
-        assert "sha256" in capfd.readouterr().out
+    assert trusted(Path("runs"), str(moved), trust=True) == moved
 
 
 def test_help_names_what_there_is() -> None:
