@@ -107,16 +107,19 @@ class Loop:
     def _serve(self) -> None:
         """What is to be applied again at this boundary, what is scripted for it, what has arrived; while
         paused, what arrives."""
-        trainer = self._trainer
         for entry in self._travel.due():
             self._apply_again(entry)
             if self._ending is not None:
                 return
+        self._serve_script()
+        while self._ending is None and (request := self._next_request()) is not None:
+            self._take(request)
+
+    def _serve_script(self) -> None:
+        trainer = self._trainer
         for name, text in self._script.due(trainer.step, trainer.epoch, starts_epoch=trainer.starts_epoch):
             if self._ending is None:
                 self._take(Request(id=name, origin="script", command=text))
-        while self._ending is None and (request := self._next_request()) is not None:
-            self._take(request)
 
     def _next_request(self) -> Request | Interrupt | None:
         """The next that may be served; None where training goes on first."""
@@ -294,12 +297,18 @@ class Loop:
         return tally.result() if tally else None
 
     def _ends_now(self) -> bool:
-        """A signal or `stop last` is waiting. `stop best` is not among them: it needs the evaluation."""
-        return self._arrived() and any(_is_end(request) for request in self._waiting)
+        """A signal or `stop last` is waiting. `stop best` is not among them: it needs the evaluation.
+
+        A scripted one counts too: in the run that it repeats, it may have broken off this evaluation.
+        """
+        waiting = self._arrived() and any(_is_end(request) for request in self._waiting)
+        return waiting or self._script.stops_at(self._trainer.step)
 
     def _breaks_off(self) -> bool:
         """Serve the end that waits, ahead of what came before it: the epoch stays open."""
-        if self._ends_now():
+        if self._script.stops_at(self._trainer.step):
+            self._serve_script()
+        elif self._ends_now():
             end = next(request for request in self._waiting if _is_end(request))
             self._waiting.remove(end)
             self._take(end)

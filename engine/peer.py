@@ -19,13 +19,17 @@ _decoder = msgspec.json.Decoder(Request)
 
 
 class Peer:
-    """A connection. Whatever comes over it, no method blocks."""
+    """A connection. Whatever comes over it, no method blocks.
+
+    `deaf_until` is the server's: the monotonic time before which nobody listens to this client.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self.connection = connection
         self.nonsense = False
+        self.deaf_until: float | None = None
         self._in = bytearray()
         self._out = memoryview(b"")
         self._next: bytes | None = None

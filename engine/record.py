@@ -132,9 +132,11 @@ def write_meta(path: Path, meta: dict[str, Any]) -> None:
 def read_meta(path: Path) -> dict[str, Any]:
     """meta.json, or {} while there is none. Raises UserError on another format version."""
     try:
-        meta: dict[str, Any] = msgspec.json.decode((path / "meta.json").read_bytes())
+        meta: dict[str, Any] = msgspec.json.decode((path / "meta.json").read_bytes(), type=dict[str, Any])
     except FileNotFoundError:
         return {}
+    except msgspec.MsgspecError as error:
+        raise UserError(f"{path / 'meta.json'}: damaged: {error}") from None
     if meta.get("format") != FORMAT:
         raise UserError(
             f"{path}: written in format {meta.get('format')}, this version reads format {FORMAT};"
@@ -183,7 +185,14 @@ def read_events(path: Path, offset: int = 0) -> tuple[list[AnyEvent], int]:
     except FileNotFoundError:
         return [], offset
     whole = data[: data.rfind(b"\n") + 1]
-    return [_decoder.decode(line) for line in whole.splitlines()], offset + len(whole)
+    return [_event(line, path) for line in whole.splitlines()], offset + len(whole)
+
+
+def _event(line: bytes, path: Path) -> AnyEvent:
+    try:
+        return _decoder.decode(line)
+    except msgspec.MsgspecError as error:
+        raise UserError(f"{path / 'events.jsonl'}: damaged: {error}") from None
 
 
 def find(runs: Path, name: str) -> Path:

@@ -101,6 +101,11 @@ class Script:
         self._waiting = [entry for entry in self._waiting if entry not in ready]
         return [(name, text) for _, name, text in ready]
 
+    def stops_at(self, step: int) -> bool:
+        """Whether `stop last` is among what is due after `step` updates."""
+        texts = [text for when, _, text in self._waiting if when.unit == "step" and when.at <= step]
+        return any(text in ("stop", "stop last") for text in texts)
+
     def remaining(self) -> list[tuple[When, str, str]]:
         return list(self._waiting)
 

@@ -21,8 +21,11 @@ SHOW_EVERY = 0.1
 """Seconds between two pushes of a status that is no event's."""
 CHECK_EVERY = 1.0
 """Seconds between two looks at whether the socket is still there."""
+MUTE = 0.1
+"""Seconds, at most, for which a client is not listened to after nonsense, or after more frames than one turn
+takes: each turn takes the interpreter from the training thread, so that ten of them a second are enough."""
 BREATH = 0.02
-"""Seconds of rest after nonsense, so that it costs training nothing whoever sends how much of it."""
+"""Seconds of rest after a client that could not be let in: the next try would fail too."""
 MOST_PEERS = 64
 GOODBYE = 0.2
 """Seconds that clients get to take the last status."""
@@ -113,22 +116,24 @@ class Server:
                 self._welcome()
             else:
                 self._attend(key.fd, events)
+        now = time.monotonic()
         for fd, peer in list(self._peers.items()):
-            if peer.has_more:
+            if peer.deaf_until is not None and now >= peer.deaf_until:
+                peer.deaf_until = None
                 self._attend(fd, selectors.EVENT_READ)
         self._show_news()
         if time.monotonic() - self._checked_at >= CHECK_EVERY:
             self._check()
 
     def _patience(self) -> float:
+        """Seconds to wait for news: until the next push, the next muted client's turn, or the end."""
         now = time.monotonic()
-        if any(peer.has_more for peer in self._peers.values()):
-            return 0.0
         wait = CHECK_EVERY
         if self._peers:
             due = self._shown_at + SHOW_EVERY - now
             wait = due if due > 0 else SHOW_EVERY
-        return wait if self._ends_at is None else max(0.0, min(wait, self._ends_at - now))
+        times = [peer.deaf_until for peer in self._peers.values()] + [self._ends_at]
+        return max(0.0, min([wait, *(until - now for until in times if until is not None)]))
 
     def _welcome(self) -> None:
         """Take in one client."""
@@ -147,8 +152,8 @@ class Server:
         peer = Peer(connection)
         fd = connection.fileno()
         self._peers[fd] = peer
-        self._selector.register(connection, selectors.EVENT_READ)
-        self._give(fd, peer, _frame(self._served.status))
+        peer.show(_frame(self._served.status))
+        self._tune(fd, peer)
 
     def _attend(self, fd: int, events: int) -> None:
         """Take what a client says, give it what it has not got yet."""
@@ -159,25 +164,32 @@ class Server:
             if events & selectors.EVENT_READ:
                 for request in peer.receive():
                     self._served.send(request)
-                self._rest = self._rest or peer.nonsense or peer.has_more
+                if peer.nonsense or peer.has_more:
+                    # Ends together, so that one turn serves all who are muted.
+                    peer.deaf_until = (time.monotonic() // MUTE + 1) * MUTE
             if events & selectors.EVENT_WRITE:
-                self._give(fd, peer, None)
+                peer.flush()
+            self._tune(fd, peer)
         except (OSError, EOFError):
             self._drop(fd, peer)
 
-    def _give(self, fd: int, peer: Peer, frame: bytes | None) -> None:
-        if frame is not None:
-            peer.show(frame)
-        else:
-            peer.flush()
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if peer.is_behind else 0)
-        if self._selector.get_key(fd).events != wanted:
+    def _tune(self, fd: int, peer: Peer) -> None:
+        """Ask the selector for what this client is waited for now."""
+        wanted = 0 if peer.deaf_until else selectors.EVENT_READ
+        wanted |= selectors.EVENT_WRITE if peer.is_behind else 0
+        known = self._selector.get_map().get(fd)
+        if known is None and wanted:
+            self._selector.register(fd, wanted)
+        elif known is not None and not wanted:
+            self._selector.unregister(fd)
+        elif known is not None and known.events != wanted:
             self._selector.modify(fd, wanted)
 
     def _drop(self, fd: int, peer: Peer) -> None:
-        if self._peers.pop(fd, None) is not None:
+        del self._peers[fd]
+        if fd in self._selector.get_map():
             self._selector.unregister(fd)
-            peer.connection.close()
+        peer.connection.close()
 
     # --- the status ---
 
@@ -194,7 +206,8 @@ class Server:
         self._shown, self._shown_at = status, time.monotonic()
         frame = _frame(status)
         for fd, peer in list(self._peers.items()):
-            self._give(fd, peer, frame)
+            peer.show(frame)
+            self._tune(fd, peer)
 
     # --- the socket ---
 

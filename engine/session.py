@@ -58,7 +58,9 @@ def make_exact(threads: int) -> None:
     """Threads set, deterministic algorithms where there are any, kernels never chosen by timing."""
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = False
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # The same flags as use_deterministic_algorithms(True, warn_only=True), which takes a second to import
+    # a compiler that is not used.
+    torch.set_deterministic_debug_mode("warn")
     # Filling every fresh tensor with NaN is for finding bugs and costs time at each allocation.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")

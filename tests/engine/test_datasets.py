@@ -313,7 +313,7 @@ def test_image_folder_is_resized_and_held_as_tensors(pictures):
 def test_large_image_folder_goes_through_a_loader_with_the_same_numbers(pictures, monkeypatch):
     config = c.ImageFolder(path=str(pictures), size=16, scaling="standard")
     held = loaded(config)
-    monkeypatch.setattr(datasets, "IN_MEMORY", 0)
+    monkeypatch.setattr(imagesets, "IN_MEMORY", 0)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     streamed = loaded(config)
     assert isinstance(streamed.train, DatasetSource)

@@ -154,12 +154,16 @@ def test_the_run_that_it_began_with_may_be_gone(ran: Ran, tmp_path: Path) -> Non
     assert same_as_finished(measured(tuned.path, "last"), tuned)
 
 
+NET = """
+from torch import nn
+def net():
+    return nn.Sequential(nn.Linear(4, {0}), nn.Linear({0}, 3))
+"""
+
+
 def test_a_model_or_data_that_changed_since(own_code: Callable[[str], str], tmp_path: Path) -> None:
-    source = (
-        "from torch import nn\ndef net():\n  return nn.Sequential(nn.Linear(4, {0}), nn.Linear({0}, 3))\n"
-    )
-    ran = run_config(tmp_path / "runs", config("iris", f"model.name={own_code(source.format(8))}:net"))
-    other = own_code(source.format(9))
+    ran = run_config(tmp_path / "runs", config("iris", f"model.name={own_code(NET.format(8))}:net"))
+    other = own_code(NET.format(9))
     text = (ran.path / "config.toml").read_text()
     target = ran.launch.config.model.target  # type: ignore[union-attr]
     (ran.path / "config.toml").write_text(text.replace(target, f"{other}:net"))

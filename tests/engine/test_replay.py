@@ -131,11 +131,11 @@ def test_an_interrupted_run_goes_to_its_last_checkpoint(tmp_path: Path) -> None:
 
 
 def test_a_killed_run_goes_to_its_last_checkpoint_in_force(tmp_path: Path) -> None:
-    after = {5: ["lr x2"], 8: ["checkpoint"], 10: ["lr x7"], 12: ["undo"], 13: ["lr x3"]}
-    ran = live(start(tmp_path / "a", "iris"), after=after, dies=16)
+    after = {5: ["lr x2"], 8: ["checkpoint"], 10: ["lr x7"], 11: ["checkpoint"], 12: ["undo"]}
+    ran = live(start(tmp_path / "a", "iris"), after=after, dies=13)
     wanted = recipe(ran.path)
-    # The checkpoint that the undo wrote, of before the command that it took back.
-    assert wanted.last_step == 10
+    # Not that of step 11, which was undone; the undo's own may have been on its way when the end came.
+    assert wanted.last_step in (8, 10)
     assert [c.what for c in wanted.config.commands] == ["lr x2", "stop last"]
     same, text = verdict(ran.path, repeated(ran, tmp_path / "b"))
     assert (same, text) == (True, f"identical: sha256 {wanted.weights_sha256}")
