@@ -53,10 +53,14 @@ def conclude(trainer: Trainer, report: Reporter, ending: Ending) -> Event:
         run=report.recorder.path.name,
         weights_sha256=trainer.weights_sha256(),
         lineage=tuple((step, command) for step, command, _ in (*trainer.lineage, *ending.stop)),
-        confusion=tally.confusion() if tally else None,
+        confusion=_rows(tally.confusion()) if tally else None,
         classes=trainer.data.classes,
         note=trainer.data.note,
     )
+
+
+def _rows(confusion: list[list[int]] | None) -> tuple[tuple[int, ...], ...] | None:
+    return None if confusion is None else tuple(tuple(row) for row in confusion)
 
 
 def _tested(trainer: Trainer, report: Reporter) -> Tally | None:

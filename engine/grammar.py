@@ -1,6 +1,7 @@
 """Text to command: the one grammar of `--at`, `ctl`, a preset's [[commands]] and the console. No torch."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -128,7 +129,7 @@ def _stop(words: list[str]) -> Command:
 
 def _checkpoint(words: list[str]) -> Command:
     name = _single(words, "checkpoint", "checkpoint before-swap") if words else ""
-    if name in RESERVED or (name and not _is_name(name)):
+    if name in RESERVED or (name and not _is_name(name)) or re.search(r"-b\d+-s\d", name):
         raise GrammarError(f"checkpoint: '{name}' cannot be a name; letters, digits, '-', '_', '.'")
     return messages.SaveCheckpoint(name=name)
 

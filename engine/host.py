@@ -111,19 +111,12 @@ class Host:
             handler = self._open_log()
             self._register()
             outcome = self._train()
-        except UserError as error:
-            outcome = self._failed(str(error))
-        except OSError as error:
-            log.exception("the disk refused")
-            outcome = self._failed(f"{error.strerror or error}: {error.filename or self._launch.path}")
-            if self._signal:
-                outcome = Outcome(SIGNAL_CODES[self._signal], f"not saved: {outcome.error}")
         except Exception as error:
-            log.exception("the run failed")
-            outcome = self._failed(f"{type(error).__name__}: {error}")
+            log.exception("the run could not start")
+            outcome = self._not_started(reason_of(error))
         finally:
             if handler is not None:
-                handler.close()
+                self._close_log(handler)
         with self._gate:
             if self.outcome is None:
                 self._settle(outcome)
@@ -136,6 +129,12 @@ class Host:
             logger.addHandler(handler)
             logger.propagate = False
         return handler
+
+    @staticmethod
+    def _close_log(handler: logging.Handler) -> None:
+        for logger in (log, logging.getLogger("py.warnings")):
+            logger.removeHandler(handler)
+        handler.close()
 
     def _register(self) -> None:
         try:
@@ -160,6 +159,8 @@ class Host:
     def _ended(self, loop: "Loop") -> Outcome:
         try:
             event = loop.run()
+        except Exception as error:
+            return self._broken(loop, error)
         finally:
             loop.close()
         if isinstance(event, Interrupted):
@@ -168,22 +169,26 @@ class Host:
             return Outcome(1, event.reason)
         return Outcome(0)
 
+    def _broken(self, loop: "Loop", error: Exception) -> Outcome:
+        """The record says why, if the disk lets it."""
+        log.exception("the run failed")
+        reason = reason_of(error)
+        if self._signal and isinstance(error, OSError):
+            return Outcome(SIGNAL_CODES[self._signal], f"not saved: {reason}")
+        try:
+            loop.fail(reason)
+        except (OSError, RuntimeError):
+            log.exception("the failure could not be recorded")
+        return Outcome(1, f"{reason}\nmore in {self._launch.path / 'host.log'}")
+
     def _stage(self, stage: Stage) -> None:
         self._early = replace(self._early, stage=stage)
 
-    def _failed(self, reason: str) -> Outcome:
-        """Before `started` the directory goes; after it the record says why, if the disk lets it."""
+    def _not_started(self, reason: str) -> Outcome:
         with self._gate:
-            if self._report is None:
-                self._early = replace(self._early, error=reason)
-                self._abandon(Outcome(2, reason))
-                return Outcome(2, reason)
-        log_file = self._launch.path / "host.log"
-        try:
-            self._report.emit(Failed, reason=reason, where="host.log")
-        except (OSError, ValueError):
-            log.exception("the failure could not be recorded")
-        return Outcome(1, f"{reason}\nmore in {log_file}")
+            self._early = replace(self._early, error=reason)
+            self._abandon(Outcome(2, reason))
+        return Outcome(2, reason)
 
     def _abandon(self, outcome: Outcome) -> None:
         """Nothing was trained: leave no directory of a new run. The gate is held."""
@@ -195,3 +200,12 @@ class Host:
     def _settle(self, outcome: Outcome) -> None:
         self.outcome = outcome
         self.outbox.put(None)
+
+
+def reason_of(error: Exception) -> str:
+    """What to tell a person: the text of a UserError as it is, of anything else with its kind."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    return f"{type(error).__name__}: {error}"

@@ -57,6 +57,12 @@ class Loop:
         self._watch.stop()
         return self._conclude(self._ending)
 
+    def fail(self, reason: str) -> None:
+        """Something broke: what was trained so far is recorded, and why it ended. Raises OSError."""
+        self._meter.read_back(stop_at_trouble=False)
+        self._report.emit(messages.Failed, reason=reason, where="host.log")
+        self._report.publish("finished", time_left=0.0)
+
     def close(self) -> None:
         """Let go of the run directory."""
         self._travel.close()
@@ -117,6 +123,10 @@ class Loop:
 
     def _serve_script(self) -> None:
         trainer = self._trainer
+        if not self._script.is_due(trainer.step, trainer.epoch, starts_epoch=trainer.starts_epoch):
+            return
+        # On an accelerator this may find that an earlier update was withheld, and go back there.
+        self._read_back()
         for name, text in self._script.due(trainer.step, trainer.epoch, starts_epoch=trainer.starts_epoch):
             if self._ending is None:
                 self._take(Request(id=name, origin="script", command=text))
@@ -161,6 +171,9 @@ class Loop:
 
     def _take(self, request: Request | Interrupt) -> None:
         self._read_back()
+        if self._ending is not None:
+            self._waiting.appendleft(request)
+            return
         if isinstance(request, Interrupt):
             self._ending = Ending("interrupted", signal=request.signal)
             return
@@ -219,8 +232,8 @@ class Loop:
     def _steer(self, command: Command, request: Request) -> None:
         effect = steering.apply(command, self._trainer)
         self._trainer.lineage.append((self._trainer.step, request.command, request.id))
-        self._report.acknowledge(request, effect)
         self._report.publish(in_force=steering.in_force(self._trainer))
+        self._report.acknowledge(request, effect)
 
     def _pause(self, request: Request) -> None:
         if self._must_wait:

@@ -18,6 +18,9 @@ from trainconsole.engine.inspection import layer_name, undisturbed
 class Guard(Protocol):
     """Withholds updates whose loss is not finite: weights, optimizer state and buffers stay as they were."""
 
+    looks_back: bool
+    """Whether a withheld update shows only later, at a read-back, which returns to it."""
+
     def before(self) -> None:
         """Call before the forward."""
 
@@ -46,6 +49,7 @@ class HostGuard:
     """Looks at the loss at every step: on a CPU that costs nothing."""
 
     def __init__(self, model: nn.Module) -> None:
+        self.looks_back = False
         self._buffers = _Buffers(model)
         self._withheld = False
 
@@ -83,6 +87,7 @@ class DeviceGuard:
     """
 
     def __init__(self, model: nn.Module, device: torch.device, *, sticky: bool) -> None:
+        self.looks_back = sticky
         self._buffers = _Buffers(model)
         self._sticky = sticky
         self._flag = torch.zeros((), device=device)

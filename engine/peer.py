@@ -47,10 +47,10 @@ class Peer:
     def receive(self) -> list[Request]:
         """What came, at most LINES frames of it; what is no request is passed over, and `nonsense` says so.
 
-        Raises EOFError at the end and after a frame that is too long, OSError where the connection broke.
+        Raises EOFError at the end, and after a frame that is too long.
         """
         self.nonsense = False
-        if not self.has_more:
+        if len(self._in) < FRAME:
             self._fill()
         requests = [self._next_request() for _ in range(min(LINES, self._in.count(b"\n")))]
         if len(self._in) > FRAME and not self.has_more:
@@ -62,7 +62,9 @@ class Peer:
             data = self.connection.recv(FRAME)
         except BlockingIOError:
             return
-        if not data:
+        except OSError:
+            data = b""
+        if not data and not self.has_more:
             raise EOFError
         self._in += data
 

@@ -4,6 +4,7 @@ import os
 import queue
 import signal
 import sys
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn, Protocol
@@ -52,17 +53,19 @@ def keep_prints(launch: Launch) -> None:
 
 def follow(host: Host, watcher: Watcher) -> Event | None:
     """Tell `watcher` all there is until there is no more; returns the last event."""
-    last = None
+    last, looked = None, time.monotonic()
     while True:
         try:
             event = host.outbox.get(timeout=REFRESH)
+            if event is None:
+                return last
+            watcher.event(event)
+            last = event
         except queue.Empty:
+            pass
+        if time.monotonic() - looked >= REFRESH:
             watcher.status(host.status)
-            continue
-        if event is None:
-            return last
-        watcher.event(event)
-        last = event
+            looked = time.monotonic()
 
 
 def leave(code: int) -> NoReturn:

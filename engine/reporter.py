@@ -1,5 +1,6 @@
 """What the loop says to the world: events and rows into the record, the status replaced whole."""
 
+import errno
 import queue
 import threading
 import time
@@ -17,6 +18,9 @@ from trainconsole.engine.stopwatch import Stopwatch
 from trainconsole.engine.trainer import Trainer
 
 T = TypeVar("T")
+
+WAITED_FOR = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
+"""What a disk says that is full or read-only: it may pass. Anything else is a failure."""
 
 RETRY = 1.0
 """Seconds between two tries to write to a disk that is full."""
@@ -79,6 +83,8 @@ class Reporter:
         try:
             return write()
         except OSError as error:
+            if error.errno not in WAITED_FOR:
+                raise
             why, since = (
                 f"training waits: cannot write to {self.recorder.path}: {error.strerror}",
                 time.time(),

@@ -93,10 +93,11 @@ class Script:
             if name not in spent
         ]
 
+    def is_due(self, step: int, epoch: int, *, starts_epoch: bool) -> bool:
+        return any(_is_due(when, step, epoch, starts_epoch) for when, _, _ in self._waiting)
+
     def due(self, step: int, epoch: int, *, starts_epoch: bool) -> list[tuple[str, str]]:
         """(id, text) of what is due after `step` updates, before the next, which belongs to `epoch`."""
-        if not self._waiting:
-            return []
         ready = [entry for entry in self._waiting if _is_due(entry[0], step, epoch, starts_epoch)]
         self._waiting = [entry for entry in self._waiting if entry not in ready]
         return [(name, text) for _, name, text in ready]

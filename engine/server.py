@@ -170,7 +170,7 @@ class Server:
             if events & selectors.EVENT_WRITE:
                 peer.flush()
             self._tune(fd, peer)
-        except (OSError, EOFError):
+        except EOFError:
             self._drop(fd, peer)
 
     def _tune(self, fd: int, peer: Peer) -> None:

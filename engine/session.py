@@ -77,6 +77,11 @@ def check_fit(config: RunConfig, loaded: Data) -> None:
     for place, metric in stated.items():
         if metric is not None and metric not in known:
             raise UserError(f"{place}: '{metric}' is not measured in {loaded.task}; {', '.join(known)} are")
+        if metric is not None and loaded.val is None and metric not in (known[0], "loss"):
+            raise UserError(
+                f"{place}: '{metric}' is measured on validation data, and there is none;"
+                " set data.split.validation"
+            )
     if config.regularisation.augment and not loaded.images:
         raise UserError("regularisation.augment: augmentation is for images, and this data has none")
     script.check_steps(config, loaded.epoch_size)

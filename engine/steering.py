@@ -13,6 +13,7 @@ from trainconsole.engine.grammar import KNOBS, spell
 from trainconsole.engine.messages import Command
 from trainconsole.engine.reading import decode_part, without_none
 from trainconsole.engine.swap import swap
+from trainconsole.engine.tasks import METRICS
 from trainconsole.engine.trainer import Trainer
 
 
@@ -53,6 +54,7 @@ def _(command: messages.Lr, trainer: Trainer) -> Effect:
 @apply.register
 def _(command: messages.SetSchedule, trainer: Trainer) -> Effect:
     before = _schedule(trainer)
+    _check_metric(trainer, getattr(command.schedule, "metric", None))
     trainer.plan = schedules.change(trainer.plan, command.schedule, trainer.position, trainer.end)
     trainer.config = replace(trainer.config, schedule=command.schedule)
     return Effect(before, _schedule(trainer))
@@ -159,6 +161,14 @@ def _length(trainer: Trainer) -> dict[str, Any]:
         "steps": trainer.end.step,
         **_rate(trainer),
     }
+
+
+def _check_metric(trainer: Trainer, metric: str | None) -> None:
+    """What a schedule looks at must be measured."""
+    known = METRICS[trainer.data.task]
+    measured = known if trainer.data.val is not None else (known[0], "loss")
+    if metric is not None and metric not in measured:
+        raise Refused(f"'{metric}' is not measured in this run; {', '.join(measured)} are")
 
 
 def _check_knob(trainer: Trainer, name: str) -> None:

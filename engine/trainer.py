@@ -16,6 +16,7 @@ from trainconsole.engine import augment, losses, metrics, models, optimizers, sc
 from trainconsole.engine.checkpoint import FORMAT, State, copy_state, weights_sha256
 from trainconsole.engine.config import RunConfig
 from trainconsole.engine.data import Data
+from trainconsole.engine.errors import UserError
 from trainconsole.engine.messages import Best, Entry, Trouble
 from trainconsole.engine.nonfinite import Guard, build_guard, first_nonfinite
 from trainconsole.engine.patience import Patience
@@ -37,6 +38,7 @@ class Step(NamedTuple):
     first_sample: int
     last_sample: int
     withheld: bool
+    random: State | None
 
 
 class Trainer:
@@ -58,6 +60,10 @@ class Trainer:
         self.best_state: State | None = None
         torch.manual_seed(config.seed)
         self.loss = losses.build(config.loss, data.task, len(data.classes), data.class_weights)
+        if config.regularisation.label_smoothing and not self.loss.supports_smoothing:
+            raise UserError(
+                f"regularisation.label_smoothing: not for loss {self.loss.name}; set it to 0"
+            )
         self.metric = config.evaluation.metric or metrics.default_metric(data.task)
         self.patience = Patience.of(config.early_stopping, self.metric)
         self.model = self._build_model(initial)
@@ -123,6 +129,8 @@ class Trainer:
     @property
     def end(self) -> Position:
         """Where the run ends as it is now planned."""
+        if self.done:
+            return self.position
         size, batch = self.data.epoch_size, self.config.batch_size
         left = -(-(size - self.consumed) // batch)
         whole = max(0, self.config.epochs - self.epochs_done - 1)
@@ -161,6 +169,7 @@ class Trainer:
             first,
             self.consumed,
             withheld,
+            self._random_state() if self.guard.looks_back else None,
         )
 
     def _update(self, loss: Tensor) -> tuple[Tensor, bool]:
@@ -323,6 +332,8 @@ class Trainer:
     def return_to(self, step: Step) -> None:
         """Go back to the boundary after `step`; the updates since were all withheld, so the weights stand."""
         self.step, self.consumed = step.number, step.last_sample
+        if step.random is not None:
+            self._load_random_state(step.random)
         self.guard.clear()
         self.refeed()
 

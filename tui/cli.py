@@ -15,6 +15,7 @@ from trainconsole.tui.options import (
     threads_option,
 )
 from trainconsole.tui.refusal import fail, user_errors
+from trainconsole.tui.streams import occupy_standard
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,6 +49,7 @@ def main(context: click.Context, preset: str | None, no_ui: bool, as_json: bool,
     trainconsole --preset mnist --no-ui --set epochs=10 --at "epoch 6: optimizer sgd lr=0.01"
     trainconsole presets
     """
+    occupy_standard()
     if context.invoked_subcommand is not None:
         return
     if preset is None:

@@ -25,5 +25,7 @@ def user_errors(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
         except UserError as error:
             fail(error)
+        except KeyboardInterrupt:
+            sys.exit(130)
 
     return guarded

@@ -131,7 +131,7 @@ def _row(path: Path, host: Live | None) -> Row:
         last = events[-1] if events else None
         epochs = [event for event in events if type(event) is EpochEnded]
         status = _stage(host) if host else ending(last)
-    except (ValueError, OSError):
+    except (UserError, ValueError, OSError):
         status = "unreadable"
     if host is None and status != "unreadable" and lock.is_held(path):
         found = lock.holder(path)

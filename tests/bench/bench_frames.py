@@ -56,11 +56,11 @@ def pester(sock: Path, seconds: float) -> None:
     frames, sent, left, began = nonsense(), 0, 0, time.monotonic()
     with Client(sock) as steady:
         raw = steady._socket
-        while (now := time.monotonic() - began) < seconds:
-            while sent < FRAMES * now / seconds:
+        while (now := time.monotonic() - began) < seconds or sent < FRAMES:
+            while sent < min(FRAMES, FRAMES * now / seconds):
                 raw.sendall(next(frames))
                 sent += 1
-            while left < VANISHING * now / seconds:
+            while left < min(VANISHING, VANISHING * now / seconds):
                 vanish(sock, midway=left % 2 == 0)
                 left += 1
             steady.receive(0)

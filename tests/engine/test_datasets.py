@@ -14,7 +14,7 @@ from torch.utils.data import Subset
 from torchvision import datasets as torchvision_datasets
 
 from trainconsole.engine import config as c
-from trainconsole.engine import datasets
+from trainconsole.engine import imagesets
 from trainconsole.engine.data import Data, load
 from trainconsole.engine.errors import UserError
 from trainconsole.engine.sources import DatasetSource
