@@ -53,7 +53,7 @@ class Peer:
         if len(self._in) < FRAME:
             self._fill()
         requests = [self._next_request() for _ in range(min(LINES, self._in.count(b"\n")))]
-        if len(self._in) > FRAME and not self.has_more:
+        if len(self._in) >= FRAME and not self.has_more:
             raise EOFError
         return [request for request in requests if request is not None]
 

@@ -14,7 +14,7 @@ from trainconsole.tui.options import (
     runs_dir_option,
     threads_option,
 )
-from trainconsole.tui.refusal import fail, user_errors
+from trainconsole.tui.refusal import fail, need_terminal, user_errors
 from trainconsole.tui.streams import occupy_standard
 
 
@@ -45,7 +45,7 @@ def main(context: click.Context, preset: str | None, no_ui: bool, as_json: bool,
     """Train PyTorch models in the terminal; watch a run, steer it, repeat it exactly.
 
     \b
-    trainconsole --preset digits --no-ui
+    trainconsole --preset digits
     trainconsole --preset mnist --no-ui --set epochs=10 --at "epoch 6: optimizer sgd lr=0.01"
     trainconsole presets
     """
@@ -60,12 +60,13 @@ def main(context: click.Context, preset: str | None, no_ui: bool, as_json: bool,
     if as_json and not no_ui:
         fail("--json goes with --no-ui")
     if not no_ui:
-        fail("there is no console in this version yet: add --no-ui to train headless")
-    _train(preset, as_json, **options)
+        need_terminal()
+    _train(preset, no_ui, as_json, **options)
 
 
 def _train(
     preset: str,
+    no_ui: bool,
     as_json: bool,
     *,
     assignments: tuple[str, ...],
@@ -83,7 +84,7 @@ def _train(
     from trainconsole.engine.launch import prepare
     from trainconsole.engine.reading import override
     from trainconsole.engine.script import parse_at
-    from trainconsole.tui import headless
+    from trainconsole.tui.begin import begin
 
     label, config = presets.load(preset)
     config = override(config, assignments)
@@ -98,10 +99,10 @@ def _train(
         name=name,
         device=device or "auto",
         threads=threads,
-        unattended=True,
+        unattended=no_ui,
         command_line=["trainconsole", *sys.argv[1:]],
     )
-    headless.run(launch, as_json=as_json)
+    begin(launch, no_ui=no_ui, as_json=as_json)
 
 
 @main.command("presets")

@@ -18,7 +18,7 @@ from trainconsole.tui.options import (
     runs_dir_option,
     threads_option,
 )
-from trainconsole.tui.refusal import fail, user_errors
+from trainconsole.tui.refusal import fail, need_terminal, user_errors
 
 if TYPE_CHECKING:
     from trainconsole.engine.evaluation import Evaluation
@@ -54,10 +54,10 @@ def resume(
 ) -> None:
     """Go on with RUN where its last checkpoint is, commands given since included."""
     from trainconsole.engine.launch import reopen
-    from trainconsole.tui import headless
+    from trainconsole.tui.begin import begin
 
     if not no_ui:
-        fail("there is no console in this version yet: add --no-ui to train headless")
+        need_terminal()
     path = trusted(runs_dir, run, trust)
     launch = reopen(
         path,
@@ -68,7 +68,7 @@ def resume(
         default_data_dir=default_data_dir(),
         command_line=["trainconsole", *sys.argv[1:]],
     )
-    headless.run(launch, as_json=as_json)
+    begin(launch, no_ui=no_ui, as_json=as_json)
 
 
 @click.command()
@@ -100,7 +100,7 @@ def replay(
     from trainconsole.tui import headless
 
     if not no_ui:
-        fail("there is no console in this version yet: add --no-ui to train headless")
+        fail("a replay is headless: add --no-ui")
     original = trusted(runs_dir, run, trust)
     wanted = recipe(original)
     config = override(wanted.config, assignments)

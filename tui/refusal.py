@@ -16,6 +16,12 @@ def fail(error: UserError | str, code: int = 2) -> NoReturn:
     sys.exit(code)
 
 
+def need_terminal() -> None:
+    """Exit code 2 where nobody would see the progress, or stop it."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        fail("this is no terminal: add --no-ui to train headless")
+
+
 def user_errors(command: Callable[..., None]) -> Callable[..., None]:
     """Turn a UserError into its text and exit code 2."""
 
