@@ -61,9 +61,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.loss = losses.build(config.loss, data.task, len(data.classes), data.class_weights)
         if config.regularisation.label_smoothing and not self.loss.supports_smoothing:
-            raise UserError(
-                f"regularisation.label_smoothing: not for loss {self.loss.name}; set it to 0"
-            )
+            raise UserError(f"regularisation.label_smoothing: not for loss {self.loss.name}; set it to 0")
         self.metric = config.evaluation.metric or metrics.default_metric(data.task)
         self.patience = Patience.of(config.early_stopping, self.metric)
         self.model = self._build_model(initial)

@@ -10,7 +10,12 @@ from trainconsole.engine.undo import UndoStack, size_of
 
 def state(step: int, value: float, numbers: int = 250) -> dict[str, object]:
     """A state of 4 * numbers bytes."""
-    return {"format": 1, "branch": 0, "position": {"step": step}, "weights": torch.full((numbers,), value)}
+    return {
+        "format": 1,
+        "branch": 0,
+        "position": {"step": step},
+        "weights": torch.full((numbers,), float(value)),
+    }
 
 
 def values(stack: UndoStack) -> list[float]:
