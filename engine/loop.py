@@ -113,16 +113,17 @@ class Loop:
     def _serve(self) -> None:
         """What is to be applied again at this boundary, what is scripted for it, what has arrived; while
         paused, what arrives."""
+        self._serve_lineage()
+        while self._ending is None and (request := self._next_request()) is not None:
+            self._take(request)
+
+    def _serve_lineage(self) -> None:
+        """What is to be applied again, then what is scripted."""
+        trainer = self._trainer
         for entry in self._travel.due():
             self._apply_again(entry)
             if self._ending is not None:
                 return
-        self._serve_script()
-        while self._ending is None and (request := self._next_request()) is not None:
-            self._take(request)
-
-    def _serve_script(self) -> None:
-        trainer = self._trainer
         if not self._script.is_due(trainer.step, trainer.epoch, starts_epoch=trainer.starts_epoch):
             return
         # On an accelerator this may find that an earlier update was withheld, and go back there.
@@ -315,12 +316,17 @@ class Loop:
         A scripted one counts too: in the run that it repeats, it may have broken off this evaluation.
         """
         waiting = self._arrived() and any(_is_end(request) for request in self._waiting)
-        return waiting or self._script.stops_at(self._trainer.step)
+        return waiting or self._stops_again
+
+    @property
+    def _stops_again(self) -> bool:
+        step = self._trainer.step
+        return self._script.stops_at(step) or self._travel.stops_at(step)
 
     def _breaks_off(self) -> bool:
         """Serve the end that waits, ahead of what came before it: the epoch stays open."""
-        if self._script.stops_at(self._trainer.step):
-            self._serve_script()
+        if self._stops_again:
+            self._serve_lineage()
         elif self._ends_now():
             end = next(request for request in self._waiting if _is_end(request))
             self._waiting.remove(end)

@@ -43,6 +43,10 @@ class Travel:
         while self.again and self.again[0][0] <= self._trainer.step:
             yield self.again.popleft()
 
+    def stops_at(self, step: int) -> bool:
+        """Whether `stop last` is among what is to be applied again at `step`."""
+        return any(at <= step and text in ("stop", "stop last") for at, text, _ in self.again)
+
     # --- what is kept ---
 
     def state(self) -> State:

@@ -263,3 +263,20 @@ def test_a_start_that_was_killed_is_begun_at_step_0(tmp_path: Path) -> None:
     ran = live(go_on(Ran(launch.path, launch, None, None, None)))  # type: ignore[arg-type]
     assert ran.events[0]["type"] == "started"
     assert digest(ran) == digest(run(tmp_path / "b", "iris"))
+
+
+def test_a_stop_that_broke_off_the_evaluation_is_repeated_where_patience_would_have_ended(
+    tmp_path: Path,
+) -> None:
+    """At step 12 the second epoch ends: evaluated, it would stop early, with the weights of the first."""
+    sets = ["early_stopping.patience=1", "optimizer.lr=1e-7"]
+    early = run(tmp_path / "a", "iris", *sets)
+    assert (early.last["reason"], early.last["step"]) == ("early_stopping", 12)
+    stopped = run(tmp_path / "b", "iris", *sets, after={12: ["stop last"]})
+    assert (stopped.last["reason"], stopped.last["step"]) == ("stopped", 12)
+    assert digest(stopped) != digest(early)
+    again = repeated(stopped, tmp_path / "c")
+    assert digest(again) == digest(stopped)
+    killed = live(start(tmp_path / "d", "iris", *sets), after={12: ["stop last"]}, dies_after=1)
+    assert killed.last["type"] != "finished"
+    assert digest(live(go_on(killed))) == digest(stopped)
