@@ -24,6 +24,7 @@ from trainconsole.engine.reading import decode, plain
 from trainconsole.engine.samples import Batch
 from trainconsole.engine.schedules import Plan, Position
 from trainconsole.engine.sources import Source
+from trainconsole.engine.states import entries, random_state, set_random_state
 
 
 class Step(NamedTuple):
@@ -167,7 +168,7 @@ class Trainer:
             first,
             self.consumed,
             withheld,
-            self._random_state() if self.guard.looks_back else None,
+            random_state(self.device) if self.guard.looks_back else None,
         )
 
     def _update(self, loss: Tensor) -> tuple[Tensor, bool]:
@@ -212,7 +213,7 @@ class Trainer:
         if self._changes is None:
             self._changes = augment.draw(
                 self.config.data.augment, self.data.epoch_size, self.config.seed, self.epoch
-            ).to(self.device)
+            )
         return augment.apply(inputs, self._changes[first : first + len(inputs)], strength)
 
     def refeed(self) -> None:
@@ -331,7 +332,7 @@ class Trainer:
         """Go back to the boundary after `step`; the updates since were all withheld, so the weights stand."""
         self.step, self.consumed = step.number, step.last_sample
         if step.random is not None:
-            self._load_random_state(step.random)
+            set_random_state(step.random, self.device)
         self.guard.clear()
         self.refeed()
 
@@ -353,7 +354,7 @@ class Trainer:
             "epoch_sums": list(self._epoch_sums),
             "best": msgspec.to_builtins(self.best),
             "patience": msgspec.to_builtins(self.patience),
-            "random": self._random_state(),
+            "random": random_state(self.device),
             "lineage": [[step, command] for step, command, _ in self.lineage],
             "lineage_ids": [name for *_, name in self.lineage],
             "config": plain(self.config),
@@ -380,29 +381,10 @@ class Trainer:
         self.best = msgspec.convert(state["best"], Best | None)
         self.patience = msgspec.convert(state["patience"], Patience)
         self.lineage = entries(state)
-        self._load_random_state(state["random"])
+        set_random_state(state["random"], self.device)
         self.guard.clear()
         self.apply_dropout()
         self.refeed()
 
     def weights_sha256(self) -> str:
         return weights_sha256(self.model.state_dict())
-
-    def _random_state(self) -> State:
-        state: State = {"cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            state["cuda"] = torch.cuda.get_rng_state(self.device)
-        return state
-
-    def _load_random_state(self, state: State) -> None:
-        torch.set_rng_state(state["cpu"])
-        if self.device.type == "cuda" and "cuda" in state:
-            torch.cuda.set_rng_state(state["cuda"], self.device)
-
-
-def entries(state: State) -> list[Entry]:
-    """The lineage in a state, with ids."""
-    return [
-        (step, command, name)
-        for (step, command), name in zip(state["lineage"], state["lineage_ids"], strict=True)
-    ]

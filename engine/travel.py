@@ -11,7 +11,8 @@ from trainconsole.engine.errors import UserError
 from trainconsole.engine.messages import Branched, Entry, Request
 from trainconsole.engine.reporter import Reporter
 from trainconsole.engine.saver import Saver
-from trainconsole.engine.trainer import Trainer, entries
+from trainconsole.engine.states import entries
+from trainconsole.engine.trainer import Trainer
 from trainconsole.engine.undo import UndoStack
 
 Found = tuple[State, State | None]
