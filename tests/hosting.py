@@ -73,6 +73,12 @@ class Hosts:
                 os.kill(pid, signal.SIGKILL)
 
 
+def newest(client: Client) -> Status | None:
+    """The newest status, whether it came just now or earlier."""
+    client.receive(0.2)
+    return client.latest
+
+
 def status_of(client: Client) -> Status:
     """The newest status."""
     client.receive(0.2)

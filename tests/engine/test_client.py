@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hosting import Hosts, events, until
+from hosting import Hosts, events, newest, until
 
 from trainconsole.engine import address, live, record
 from trainconsole.engine.client import Client, acknowledgement
@@ -129,7 +129,7 @@ def test_many_watch_and_any_may_command(hosts: Hosts) -> None:
         assert record.read_rows(run)["step"][-1] >= answer.step
     last_seq = events(run)[-1]["seq"]
     for client in clients:
-        until(lambda c=client: c.receive(0.2) and c.latest and c.latest.last_seq >= last_seq, "status")
+        until(lambda c=client: (now := newest(c)) and now.last_seq >= last_seq, "status")
         assert client.latest is not None
         assert client.latest.pid == process.pid
     name = clients[0].send("stop", "test")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hosting import until
+from hosting import newest, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -223,7 +223,7 @@ def test_every_client_gets_the_status_at_once_and_again_after_events(desk: Desk,
     desk.status = replace(desk.status, last_seq=7)
     server.wake()
     for client in clients:
-        until(lambda c=client: c.receive(0.1) and c.latest and c.latest.last_seq == 7, "event")
+        until(lambda c=client: (now := newest(c)) and now.last_seq == 7, "event")
         client.close()
 
 
@@ -237,7 +237,7 @@ def test_what_is_no_event_is_shown_at_most_ten_times_a_second(desk: Desk, server
             frames += len(client.receive(0.005))
         took = time.monotonic() - began
         assert 1 <= frames <= took / 0.1 + 2
-        until(lambda: client.receive(0.2) and client.latest and client.latest.step == 199, "the last one")
+        until(lambda: (now := newest(client)) and now.step == 199, "the last one")
 
 
 def test_a_client_that_does_not_read_gets_few_and_fresh_ones_and_holds_up_nobody(
@@ -248,10 +248,8 @@ def test_a_client_that_does_not_read_gets_few_and_fresh_ones_and_holds_up_nobody
             desk.status = replace(desk.status, last_seq=seq, in_force={"padding": "x" * 500})
             server.wake()
             if seq % 50 == 0:
-                until(
-                    lambda s=seq: quick.receive(0.5) and quick.latest and quick.latest.last_seq >= s, "news"
-                )
-        until(lambda: quick.receive(0.5) and quick.latest and quick.latest.last_seq == 2999, "the last one")
+                until(lambda s=seq: (now := newest(quick)) and now.last_seq >= s, "news")
+        until(lambda: (now := newest(quick)) and now.last_seq == 2999, "the last one")
         seen = []
         until(lambda: seen.extend(slow.receive(0.5)) or (seen and seen[-1].last_seq == 2999), "the last one")
         assert len(seen) < 200

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosting import Hosts, events, until
+from hosting import Hosts, events, newest, until
 from process import PATIENCE, Ended, command, environment, trainconsole
 
 from trainconsole import presets
@@ -188,7 +188,7 @@ def test_ctrl_c_detaches_and_training_goes_on(hosts: Hosts, tmp_path: Path) -> N
     with Client.of(run) as client:
         client.receive(5)
         step = client.latest.step if client.latest else 0
-        until(lambda: client.receive(0.2) and client.latest and client.latest.step > step, "later step")
+        until(lambda: (now := newest(client)) and now.step > step, "later step")
     assert process.poll() is None
 
 
@@ -364,7 +364,7 @@ def test_a_start_that_fails_tells_the_client_that_waits_for_it(tmp_path: Path) -
     sock = address.socket_path(launch.path, pid)
     until(sock.exists, "socket")
     with Client(sock) as client:
-        until(lambda: client.receive(0.2) and client.latest and client.latest.error, "reason")
+        until(lambda: (now := newest(client)) and now.error, "reason")
         assert client.latest is not None
         assert "nowhere" in client.latest.error
     assert until(lambda: has_ended(pid), "end") == 2
