@@ -21,10 +21,7 @@ APPEARS = 30.0
 
 
 def run(launch: Launch) -> NoReturn:
-    """Start a host and watch it until the run ends or Ctrl-C detaches; then exit.
-
-    Where nobody watches, nobody should wait: without a terminal it is refused, as --no-ui is meant for that.
-    """
+    """Start a host and watch it until the run ends or Ctrl-C detaches; then exit."""
     for notice in (still_training(live.live()), logind.warning()):
         if notice is not None:
             print(f"trainconsole: {notice}", file=sys.stderr)
