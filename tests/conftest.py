@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,3 +31,10 @@ def hosts(tmp_path: Path) -> Iterator[Hosts]:
     started = Hosts(tmp_path)
     yield started
     started.end()
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A directory whose path leaves room for a socket's: pytest's own can be too long for one."""
+    with tempfile.TemporaryDirectory(prefix="tc", dir="/tmp") as made:
+        yield Path(made)

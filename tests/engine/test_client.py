@@ -1,6 +1,5 @@
 """The other end of the socket, with hosts that are real, old, foreign or gone."""
 
-import os
 import socket
 import threading
 import time
@@ -18,8 +17,8 @@ from trainconsole.engine.messages import VERSION, CommandApplied, CommandRejecte
 
 
 @pytest.fixture
-def sock(tmp_path: Path) -> Path:
-    return Path(os.path.relpath(tmp_path)) / "s"
+def sock(short: Path) -> Path:
+    return short / "s"
 
 
 @pytest.fixture

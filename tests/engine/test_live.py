@@ -98,12 +98,12 @@ def test_garbage_harms_nobody(tmp_path: Path) -> None:
     assert [entry.pid for entry in live.live()] == [os.getpid()]
 
 
-def test_sweeping_removes_no_file_that_an_entry_merely_names(tmp_path: Path) -> None:
+def test_sweeping_removes_no_file_that_an_entry_merely_names(tmp_path: Path, short: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("mine")
-    foreign = tmp_path / "foreign.sock"
+    foreign = short / "foreign.sock"
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(os.path.relpath(foreign))
+    listener.bind(str(foreign))
     listener.close()
     for index, target in enumerate((precious, foreign, address.directory() / ".." / precious.name)):
         put(tmp_path / str(index), os.getpid(), "1", sock=str(target))

@@ -60,9 +60,8 @@ def desk() -> Desk:
 
 
 @pytest.fixture
-def server(desk: Desk, tmp_path: Path) -> Iterator[Server]:
-    base = Path(os.path.relpath(tmp_path))  # a socket's path is short, pytest's are not
-    opened = Server(desk, address.socket_path(Path("desk"), os.getpid(), base))
+def server(desk: Desk, short: Path) -> Iterator[Server]:
+    opened = Server(desk, address.socket_path(Path("desk"), os.getpid(), short))
     opened.open()
     yield opened
     opened.close()
@@ -186,13 +185,12 @@ def test_a_socket_path_has_room_for_any_name() -> None:
     assert path.name.isascii()
 
 
-def test_the_sockets_of_dead_hosts_are_swept(tmp_path: Path) -> None:
-    base = Path(os.path.relpath(tmp_path))
-    dead, alive = base / "a-999999999.sock", base / f"b-{os.getpid()}.sock"
+def test_the_sockets_of_dead_hosts_are_swept(short: Path) -> None:
+    dead, alive = short / "a-999999999.sock", short / f"b-{os.getpid()}.sock"
     for path in (dead, alive):
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(path))
-    address.sweep(base)
+    address.sweep(short)
     assert not dead.exists()
     assert alive.exists()
 
