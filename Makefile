@@ -37,7 +37,7 @@ $(VENV)/dependencies: pyproject.toml
 	touch $@
 
 # A strict editable install links single files: a file that is new or gone needs it again.
-$(VENV)/installed: $(VENV)/dependencies engine presets tui
+$(VENV)/installed: $(VENV)/dependencies engine presets tui tui/screens tui/widgets
 	$(PIP) install --quiet --no-build-isolation --no-deps --editable . --config-settings editable_mode=strict
 	touch $@
 

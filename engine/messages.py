@@ -10,6 +10,7 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 from trainconsole.engine.choices import AnyOptimizer, AnySchedule
+from trainconsole.engine.schedules import Plan
 
 VERSION = 1
 
@@ -283,7 +284,10 @@ Stage = Literal["starting", "loading torch", "loading data", "training", "evalua
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """Where a run stands: all that a console needs besides the run directory. Times in seconds."""
+    """Where a run stands: all that a console needs besides the run directory. Times in seconds.
+
+    `plan` is all that the learning rate depends on, `epochs_done` counts the share of the current one.
+    """
 
     version: int = VERSION
     pid: int
@@ -293,10 +297,12 @@ class Status(Struct, frozen=True, kw_only=True):
     steps: int = 0
     epoch: int = 0
     epochs: int = 0
+    epochs_done: float = 0.0
     branch: int = 0
     steps_per_second: float = 0.0
     time_left: float | None = None
     in_force: dict[str, Any] = field(default_factory=dict)
+    plan: Plan | None = None
     patience_left: int | None = None
     undo_depth: int = 0
     last_seq: int = -1

@@ -116,6 +116,8 @@ class Reporter:
             "steps": steps,
             "epoch": min(trainer.epoch, trainer.config.epochs),
             "epochs": trainer.config.epochs,
+            "epochs_done": trainer.position.epochs,
+            "plan": trainer.plan,
             "branch": self.branch,
             "time_left": (steps - trainer.step) / speed if speed else None,
             "patience_left": trainer.patience.left(trainer.config.early_stopping),

@@ -1,0 +1,1 @@
+"""What fills the terminal, or asks something: one screen a module."""
