@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from trainconsole.engine import metrics
 from trainconsole.engine.history import ROW, Rows
 from trainconsole.engine.reporter import Reporter
 from trainconsole.engine.tasks import METRICS
@@ -12,7 +13,10 @@ INTERVAL = 0.25
 """Seconds between two read-backs: rows reach the disk, and readers, this often."""
 
 LIMIT = 4096
-"""Steps a block holds at most: each keeps three small tensors on the device."""
+"""Steps a block holds at most."""
+
+ROOM = 16 * 2**20
+"""Bytes of outputs that a block keeps on the device at most."""
 
 
 class Meter:
@@ -24,6 +28,7 @@ class Meter:
         self._report = report
         self._steps: list[Step] = []
         self._seconds: list[float] = []
+        self._limit = 0
         self.start_over()
 
     def start_over(self) -> None:
@@ -45,10 +50,12 @@ class Meter:
     def add(self, step: Step) -> bool:
         """Take a step. Returns whether it is time to read back."""
         now = self._report.watch.seconds
+        if not self._steps:
+            self._limit = min(LIMIT, 1 + ROOM // (step.outputs.nbytes + step.targets.nbytes))
         self._steps.append(step)
         self._seconds.append(now)
         self.last_rate = step.lr
-        return step.withheld or now - self._read_at >= INTERVAL or len(self._steps) >= LIMIT
+        return step.withheld or now - self._read_at >= INTERVAL or len(self._steps) >= self._limit
 
     def read_back(self, *, stop_at_trouble: bool) -> Step | None:
         """Numbers since the last time come off the device and go to the record.
@@ -62,8 +69,8 @@ class Meter:
         bad = self._withheld(rows)
         if len(bad) and stop_at_trouble:
             rows = rows[: int(bad[0]) + 1]
-        for row in rows:
-            self._trainer.count(float(row["loss"]), float(row["metric"]))
+        for loss, metric in zip(rows["loss"].tolist(), rows["metric"].tolist(), strict=True):
+            self._trainer.count(loss, metric)
         self._report.rows(rows)
         self._steps, self._seconds = [], []
         self._measure(rows)
@@ -71,9 +78,13 @@ class Meter:
 
     def _rows(self) -> Rows:
         """One transfer from the device, which waits for it."""
-        steps = self._steps
-        columns = [[s.loss for s in steps], [s.metric for s in steps], [s.grad_norm for s in steps]]
-        values = torch.stack([torch.stack([t.float() for t in column]) for column in columns]).cpu().numpy()
+        steps, trainer = self._steps, self._trainer
+        loss, norm = (
+            torch.stack(column).float() for column in ([s.loss for s in steps], [s.grad_norm for s in steps])
+        )
+        outputs, targets = [s.outputs for s in steps], [s.targets for s in steps]
+        metric = metrics.batch_metrics(outputs, targets, trainer.data.task, trainer.target_scale)
+        values = torch.stack([loss, metric, norm]).cpu().numpy()
         rows = np.empty(len(steps), dtype=ROW)
         rows["step"] = [step.number for step in steps]
         rows["epoch"] = [step.epoch for step in steps]

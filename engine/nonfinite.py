@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn, optim
 from torch.amp import GradScaler
 
+from trainconsole.engine.direct import Direct
 from trainconsole.engine.inspection import layer_name, undisturbed
 
 
@@ -52,6 +53,7 @@ class HostGuard:
         self.looks_back = False
         self._buffers = _Buffers(model)
         self._withheld = False
+        self._direct: Direct | None = None
 
     def before(self) -> None:
         self._buffers.keep()
@@ -67,8 +69,14 @@ class HostGuard:
         return loss
 
     def step(self, optimizer: optim.Optimizer, scaler: GradScaler) -> None:
-        scaler.step(optimizer)
-        scaler.update()
+        if scaler.is_enabled():
+            scaler.step(optimizer)
+            scaler.update()
+            return
+        direct = self._direct
+        if direct is None or not direct.belongs_to(optimizer) or not direct.step():
+            optimizer.step()
+            self._direct = Direct.of(optimizer)
 
     def withheld(self) -> bool:
         return self._withheld

@@ -62,6 +62,13 @@ def set_rate(optimizer: optim.Optimizer, rate: float) -> None:
         group["lr"] = rate * group["lr_factor"]
 
 
+def drop_gradients(optimizer: optim.Optimizer) -> None:
+    """zero_grad(set_to_none=True), without the 40 us that its profiling takes."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = None
+
+
 def set_weight_decay(optimizer: optim.Optimizer, value: float) -> None:
     """Set the weight decay of all groups. Raises UserError where a user's own optimizer has none."""
     for group in optimizer.param_groups:
@@ -80,13 +87,6 @@ def effective(optimizer: optim.Optimizer) -> dict[str, Any]:
     group = next((g for g in optimizer.param_groups if g["name"] != "backbone"), optimizer.param_groups[0])
     values = {key: _plain(value) for key, value in group.items() if key not in MACHINERY}
     return {"weight_decay": 0.0} | values
-
-
-def decay_kind(name: str) -> str:
-    """How the optimizer called `name` uses weight decay: "decoupled" (AdamW), "L2", or "its own"."""
-    if name == "import":
-        return "its own"
-    return "decoupled" if name == "adamw" else "L2"
 
 
 def _plain(value: Any) -> Any:

@@ -28,13 +28,15 @@ from trainconsole.engine.states import entries, random_state, set_random_state
 
 
 class Step(NamedTuple):
-    """One update. The tensors are 0-d and stay on the device until they are read back in a block."""
+    """One update. The tensors stay on the device until they are read back in a block; loss and grad_norm are
+    0-d, outputs and targets the batch's."""
 
     number: int
     epoch: int
     lr: float
     loss: Tensor
-    metric: Tensor
+    outputs: Tensor
+    targets: Tensor
     grad_norm: Tensor
     first_sample: int
     last_sample: int
@@ -152,7 +154,6 @@ class Trainer:
         with self.autocast():
             outputs = self.model(inputs)
             loss = self.loss.train(outputs, targets, self.config.regularisation.label_smoothing)
-        metric = metrics.batch_metric(outputs.detach(), targets, self.data.task, self.target_scale)
         norm, withheld = self._nan, self.guard.admits(loss) is False
         if not withheld:
             norm, withheld = self._update(loss)
@@ -163,7 +164,8 @@ class Trainer:
             self.epoch,
             rate,
             loss.detach(),
-            metric,
+            outputs.detach(),
+            targets,
             norm,
             first,
             self.consumed,
@@ -177,7 +179,7 @@ class Trainer:
         regularisation = self.config.regularisation
         if regularisation.l1:
             loss = loss + regularisation.l1 * losses.l1_penalty(self.model.parameters())
-        self.optimizer.zero_grad(set_to_none=True)
+        optimizers.drop_gradients(self.optimizer)
         if self._scaler.is_enabled():
             loss = self.guard.poisoned(loss)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]

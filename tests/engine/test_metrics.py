@@ -33,8 +33,9 @@ def test_classification(seed, classes, rows, batch):
     assert found["balanced_accuracy"] == pytest.approx(recalls)
     table = sk.confusion_matrix(targets, guess, labels=list(range(classes)))
     assert tally.confusion() == table.tolist()
-    accuracy = metrics.batch_metric(outputs, targets, "classification")
-    assert accuracy.item() == pytest.approx(found["accuracy"], rel=1e-6)
+    batches = outputs.split(batch), targets.split(batch)
+    each = [(o.argmax(1) == t).float().mean().item() for o, t in zip(*batches, strict=True)]
+    assert metrics.batch_metrics(*batches, "classification").tolist() == each
 
 
 @given(
@@ -64,21 +65,29 @@ def test_a_single_output_is_the_logit_of_class_one():
     outputs, targets = torch.tensor([[-1.0], [2.0], [3.0], [-4.0]]), torch.tensor([0, 1, 0, 0])
     tally = metrics.Tally("classification", 2, 1.0, CPU)
     tally.add(outputs, targets, torch.zeros(()))
-    assert metrics.batch_metric(outputs, targets, "classification").item() == 0.75
-    assert metrics.batch_metric(outputs.flatten(), targets, "classification").item() == 0.75
+    assert metrics.batch_metrics([outputs], [targets], "classification").item() == 0.75
+    assert metrics.batch_metrics([outputs.flatten()], [targets], "classification").item() == 0.75
     assert tally.confusion() == [[2, 1], [0, 1]]
 
 
 def test_soft_targets_count_by_their_largest_share():
     targets = torch.tensor([[0.6, 0.4, 0.0], [0.1, 0.1, 0.8]])
     outputs = torch.tensor([[1.0, 0.0, 0.0], [5.0, 0.0, 0.0]])
-    assert metrics.batch_metric(outputs, targets, "classification").item() == 0.5
+    assert metrics.batch_metrics([outputs], [targets], "classification").item() == 0.5
 
 
 def test_mae_does_not_broadcast_and_scales():
     outputs, targets = torch.tensor([[1.0], [2.0]]), torch.tensor([2.0, 4.0])
-    assert metrics.batch_metric(outputs, targets, "regression").item() == 1.5
-    assert metrics.batch_metric(outputs, targets, "regression", scale=10.0).item() == 15.0
+    assert metrics.batch_metrics([outputs], [targets], "regression").item() == 1.5
+    assert metrics.batch_metrics([outputs], [targets], "regression", scale=10.0).item() == 15.0
+
+
+def test_which_batches_come_together_does_not_matter():
+    outputs, targets = torch.randn(100, 1), torch.randn(100, 1)
+    batches = outputs.split(7), targets.split(7)
+    together = metrics.batch_metrics(*batches, "regression", scale=3.0)
+    apart = [metrics.batch_metrics([o], [t], "regression", scale=3.0) for o, t in zip(*batches, strict=True)]
+    assert torch.equal(together, torch.cat(apart))
 
 
 @pytest.mark.parametrize(("guess", "r2"), [(3.0, 1.0), (4.0, 0.0)])
