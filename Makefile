@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PARTS := -p trainconsole.engine -p trainconsole.presets -p trainconsole.tui
 PRESET := $(if $(ARGS),,--preset digits)
-# The console is not there yet, so a run is headless.
+# Where there is no terminal, a run is headless.
 HEADLESS = $(if $(findstring --no-ui,$(ARGS)),,$(if $(findstring --preset,$(ARGS) $(PRESET)),--no-ui))
 
 .PHONY: all run test check fix clean
@@ -13,7 +13,7 @@ HEADLESS = $(if $(findstring --no-ui,$(ARGS)),,$(if $(findstring --preset,$(ARGS
 all: $(VENV)/installed
 
 run: $(VENV)/installed
-	@$(BIN)/trainconsole $(ARGS) $(PRESET) $(HEADLESS)
+	@test -t 1 || headless="$(HEADLESS)"; $(BIN)/trainconsole $(ARGS) $(PRESET) $$headless
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)

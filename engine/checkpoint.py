@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import pickle
+from io import BufferedWriter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ import torch
 from torch import Tensor
 
 from trainconsole.engine.errors import UserError
-from trainconsole.engine.record import replace_file
 
 MAGIC = b"TRNCNSL1"
 TRAILER = len(MAGIC) + 8 + 32
@@ -32,7 +32,8 @@ def weights_sha256(weights: dict[str, Tensor]) -> str:
         tensor = weights[key].detach().cpu().contiguous(memory_format=torch.contiguous_format)
         sizes = ",".join(str(size) for size in tensor.shape)
         digest.update(f"{key}\0{str(tensor.dtype).removeprefix('torch.')}\0{sizes}\0".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+        # Not copied: 4 M values as bytes would keep the other thread from training for 50 ms.
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data if tensor.numel() else b"")
     return digest.hexdigest()
 
 
@@ -52,6 +53,15 @@ def copy_state(state: Any, into: Any = None) -> Any:
     return state
 
 
+def room_for(state: Any) -> Any:
+    """What `copy_state` can copy `state` into, its memory already in place: that is what takes long."""
+    if isinstance(state, Tensor):
+        return torch.empty_like(state).zero_()
+    if isinstance(state, dict):
+        return {key: room_for(value) for key, value in state.items()}
+    return [room_for(value) for value in state] if isinstance(state, list | tuple) else None
+
+
 def save(directory: Path, file: str, link: str, state: State) -> Path:
     """Write `state` to directory/file, then point directory/link.pt at it by rename.
 
@@ -60,7 +70,7 @@ def save(directory: Path, file: str, link: str, state: State) -> Path:
     """
     directory.mkdir(exist_ok=True)
     path = directory / file
-    replace_file(path, _sealed(state))
+    _write(path, state)
     draft = directory / f".{link}.{os.getpid()}"
     draft.unlink(missing_ok=True)
     draft.symlink_to(file)
@@ -92,11 +102,49 @@ def best_named_in(path: Path) -> str:
     return str(state.get("best_file", "")) if isinstance(state, dict) else ""
 
 
-def _sealed(state: State) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(_listed(state), buffer)
-    body = buffer.getvalue()
-    return body + MAGIC + len(body).to_bytes(8, "little") + hashlib.sha256(body).digest()
+def _write(path: Path, state: State) -> None:
+    """As record.replace_file, but straight into the file: not 300 MB in memory for 25 M parameters."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(draft, "xb") as file:
+            sink = _Sink(file)
+            torch.save(_listed(state), sink)  # type: ignore[arg-type]
+            file.write(sink.trailer())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+class _Sink:
+    """What torch.save writes to: counted and hashed on its way into `file`. An OSError waits until the end,
+    because torch would make a RuntimeError of it."""
+
+    def __init__(self, file: BufferedWriter) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._length = 0
+        self._error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        self._digest.update(data)
+        self._length += len(data)
+        try:
+            if self._error is None:
+                self._file.write(data)
+        except OSError as error:
+            self._error = error
+        return len(data)
+
+    def flush(self) -> None:
+        """torch.save asks for it; done at the end."""
+
+    def trailer(self) -> bytes:
+        """Of what was written. Raises the OSError that kept it from being written."""
+        if self._error is not None:
+            raise self._error
+        return MAGIC + self._length.to_bytes(8, "little") + self._digest.digest()
 
 
 def _listed(state: Any) -> Any:

@@ -30,14 +30,14 @@ class Direct:
         """Whether it is still of this optimizer: loading a state gives that other dictionaries."""
         return self._state is optimizer.state and self._groups is optimizer.param_groups
 
-    @torch.no_grad()
     def step(self) -> bool:
         """Update; False, and nothing is done, where a parameter has no gradient this time."""
         gradients = [[parameter.grad for parameter in group["params"]] for group in self._groups]
         if any(gradient is None for of_group in gradients for gradient in of_group):
             return False
-        for kernel, group, of_group in zip(self._kernels, self._groups, gradients, strict=True):
-            kernel(group, of_group)
+        with torch.no_grad():
+            for kernel, group, of_group in zip(self._kernels, self._groups, gradients, strict=True):
+                kernel(group, of_group)
         return True
 
 

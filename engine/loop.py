@@ -76,8 +76,14 @@ class Loop:
             self._count_down()
         if due:
             self._read_back()
-            if self._travel.saver.due(self._watch.seconds, epoch_end=False):
-                self._travel.save_last()
+            self._save_when_due()
+
+    def _save_when_due(self) -> None:
+        saver = self._travel.saver
+        if not saver.has_room:
+            saver.make_room(self._travel.state())
+        elif saver.due(self._watch.seconds, epoch_end=False):
+            self._travel.save_last()
 
     def _count_down(self) -> None:
         self._allowance -= 1

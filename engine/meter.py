@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from trainconsole.engine import metrics
 from trainconsole.engine.history import ROW, Rows
+from trainconsole.engine.metrics import batch_metrics
 from trainconsole.engine.reporter import Reporter
 from trainconsole.engine.tasks import METRICS
 from trainconsole.engine.trainer import Step, Trainer
@@ -77,21 +77,18 @@ class Meter:
         return steps[int(bad[0])] if len(bad) else None
 
     def _rows(self) -> Rows:
-        """One transfer from the device, which waits for it."""
+        """Transfers from the device; the first waits for it."""
         steps, trainer = self._steps, self._trainer
-        loss, norm = (
-            torch.stack(column).float() for column in ([s.loss for s in steps], [s.grad_norm for s in steps])
-        )
-        outputs, targets = [s.outputs for s in steps], [s.targets for s in steps]
-        metric = metrics.batch_metrics(outputs, targets, trainer.data.task, trainer.target_scale)
-        values = torch.stack([loss, metric, norm]).cpu().numpy()
         rows = np.empty(len(steps), dtype=ROW)
+        rows["loss"] = torch.stack([step.loss for step in steps]).float().cpu().numpy()
+        rows["grad_norm"] = torch.stack([step.grad_norm for step in steps]).float().cpu().numpy()
+        outputs, targets = [step.outputs for step in steps], [step.targets for step in steps]
+        rows["metric"] = batch_metrics(outputs, targets, trainer.data.task, trainer.target_scale)
         rows["step"] = [step.number for step in steps]
         rows["epoch"] = [step.epoch for step in steps]
         rows["lr"] = [step.lr for step in steps]
         rows["branch"] = self._report.branch
         rows["time"] = self._seconds
-        rows["loss"], rows["metric"], rows["grad_norm"] = values
         return rows
 
     def _withheld(self, rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from trainconsole.engine.tasks import METRICS, maximised
@@ -18,20 +20,21 @@ def default_metric(task: str) -> str:
 
 def batch_metrics(
     outputs: Sequence[Tensor], targets: Sequence[Tensor], task: str, scale: float = 1.0
-) -> Tensor:
-    """Accuracy of each batch, or its MAE times `scale`: float32 (batches,), on the device.
+) -> NDArray[np.float32]:
+    """Accuracy of each batch, or its MAE times `scale`: (batches,), read back from the device.
 
     Shapes are those of losses.Loss; a single output is a logit for class 1. Which batches come together does
     not matter to the last bit: hits are whole numbers, and errors are averaged a batch at a time. All at once
     is cheaper by 10 us a batch.
     """
     if task == "regression":
-        return torch.stack([_mean_error(o, t) for o, t in zip(outputs, targets, strict=True)]) * scale
-    hits = (_predicted(torch.cat([*outputs])) == _wanted(torch.cat([*targets]))).cumsum(0)
-    sizes = torch.tensor([len(batch) for batch in targets])
-    last = (sizes.cumsum(0) - 1).to(hits.device)
-    counts = hits[last].diff(prepend=hits.new_zeros(1))
-    return counts / sizes.to(hits.device)
+        errors = [_mean_error(o, t) for o, t in zip(outputs, targets, strict=True)]
+        values: NDArray[np.float32] = (torch.stack(errors) * scale).cpu().numpy()
+        return values
+    hits = (_predicted(torch.cat([*outputs])) == _wanted(torch.cat([*targets]))).cpu().numpy()
+    sizes = np.array([len(batch) for batch in targets])
+    counts = np.add.reduceat(hits, sizes.cumsum() - sizes, dtype=np.int64)
+    return (counts / sizes).astype(np.float32)
 
 
 def _mean_error(outputs: Tensor, targets: Tensor) -> Tensor:

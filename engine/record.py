@@ -145,12 +145,15 @@ def read_meta(path: Path) -> dict[str, Any]:
     return meta
 
 
-def read_rows(path: Path, start: int = 0) -> Rows:
-    """Rows from number `start` on that are there in full; plain reads, so that a cut file is no signal."""
+def read_rows(path: Path, start: int = 0, most: int | None = None) -> Rows:
+    """Rows from number `start` on, `most` at most, that are there in full.
+
+    Plain reads, so that a file cut meanwhile is no signal.
+    """
     try:
         with open(path / "metrics.bin", "rb") as file:
             file.seek(start * ROW.itemsize)
-            data = file.read()
+            data = file.read(-1 if most is None else most * ROW.itemsize)
     except FileNotFoundError:
         data = b""
     return np.frombuffer(data[: len(data) - len(data) % ROW.itemsize], dtype=ROW)

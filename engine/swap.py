@@ -5,12 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, optim
 
+from trainconsole.engine.carried import BUFFER, FIRST, FRESH, MOMENTS, SECOND, carried, decay_note
 from trainconsole.engine.choices import AnyOptimizer
-from trainconsole.engine.optimizers import build, decay_kind
-
-ADAMS = ("adam", "adamw", "nadam", "radam")
-
-FRESH = "fresh state"
+from trainconsole.engine.optimizers import build
 
 State = dict[str, Any]
 Group = dict[str, Any]
@@ -33,30 +30,22 @@ def swap(
     """
     new = build(new_config, old.param_groups, weight_decay, device)
     names = str(old_config.__struct_config__.tag), str(new_config.__struct_config__.tag)
-    carried = FRESH
+    taken = FRESH
     for before, after in zip(old.param_groups, new.param_groups, strict=True):
         for parameter in after["params"]:
             text, state = _carry(names, before, after, old.state.get(parameter, {}))
             if state:
                 new.state[parameter] = state
-                carried = text
-    return new, carried + _decay_note(names, weight_decay)
+                taken = text
+    return new, "; ".join(note for note in (taken, decay_note(*names, weight_decay)) if note)
 
 
 def _carry(names: tuple[str, str], before: Group, after: Group, state: State) -> tuple[str, State]:
     """What one parameter's state becomes, {} where it starts fresh."""
-    source, target = names
-    adam = source in ADAMS and "exp_avg" in state and float(state["step"]) > 0
-    if adam and target in ADAMS:
-        return "both moments and the step count carried over", _between_adams(before, after, state)
-    if adam and target == "rmsprop":
-        return "second moment carried over, bias-corrected", _adam_to_rmsprop(before, after, state)
-    if adam and target == "sgd" and after["momentum"] > 0:
-        momentum = state["exp_avg"] / _correction(before["betas"][0], state)
-        return "momentum from the first moment", {"momentum_buffer": momentum}
-    if source == "rmsprop" and target == "sgd" and after["momentum"] > 0 and "momentum_buffer" in state:
-        return "momentum carried over", {"momentum_buffer": state["momentum_buffer"].clone()}
-    return FRESH, {}
+    text = carried(*names, had=before.get("momentum", 0.0), has=after.get("momentum", 0.0))
+    stepped = "exp_avg" in state and float(state["step"]) > 0
+    filled = "momentum_buffer" in state if text == BUFFER else stepped
+    return (text, _CARRIERS[text](before, after, state)) if text != FRESH and filled else (FRESH, {})
 
 
 def _between_adams(before: Group, after: Group, state: State) -> State:
@@ -86,6 +75,17 @@ def _adam_to_rmsprop(before: Group, after: Group, state: State) -> State:
     return carried
 
 
+def _first_moment(before: Group, after: Group, state: State) -> State:
+    return {"momentum_buffer": state["exp_avg"] / _correction(before["betas"][0], state)}
+
+
+def _buffer(before: Group, after: Group, state: State) -> State:
+    return {"momentum_buffer": state["momentum_buffer"].clone()}
+
+
+_CARRIERS = {MOMENTS: _between_adams, SECOND: _adam_to_rmsprop, FIRST: _first_moment, BUFFER: _buffer}
+
+
 def _correction(beta: float, state: State) -> float:
     """Adam's bias correction, 1 - beta ** step."""
     return float(1.0 - beta ** float(state["step"]))
@@ -105,10 +105,3 @@ def _scalar(value: float, group: Group, like: Tensor) -> Tensor:
     """A count as the optimizer of `group` keeps it: on the device of fused and capturable ones, else here."""
     on_device = group.get("fused") or group.get("capturable")
     return torch.tensor(value, dtype=torch.float32, device=like.device if on_device else "cpu")
-
-
-def _decay_note(names: tuple[str, str], weight_decay: float) -> str:
-    before, after = (decay_kind(name) for name in names)
-    if before == after or not weight_decay:
-        return ""
-    return f"; weight decay {weight_decay:g} is now {after}, was {before}"

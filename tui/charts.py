@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -91,6 +92,43 @@ def label(value: float, step: float) -> str:
     return f"{value:.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
 
 
+Ticks = tuple[tuple[int, str], ...]
+"""(cell, label), counted from the lower left of the canvas."""
+
+
+def frame(size: tuple[int, int], across: Ticks, up: Ticks) -> tuple[str, ...]:
+    """The axes of a live curve, of exactly `size` cells (width, height), the canvas blank.
+
+    Where no ticks are across, no axis is. The two axes are laid out apart: plotext's time grows with the
+    cells, and mostly one of them stays as it was.
+    """
+    width, height = size
+    gutter = max((len(text) for _, text in up), default=0)
+    if not across:
+        return tuple(line.ljust(width)[:width] for line in _axes_alone((gutter + 2, height), (), up))
+    left = _axes_alone((gutter + 2, height), ((0, ""),), up)[: height - 2]
+    below = _axes_alone((width, 3), across, ((0, " " * gutter),))[1:]
+    return tuple(line.ljust(width)[:width] for line in (*left, *below))
+
+
+@lru_cache(64)
+def _axes_alone(size: tuple[int, int], across: Ticks, up: Ticks) -> tuple[str, ...]:
+    width, height = size
+    plotext.clear_figure()
+    plotext.limit_size(False, False)
+    plotext.theme("clear")
+    plotext.plotsize(width, height)
+    plotext.xaxes(bool(across), False)
+    plotext.yaxes(True, False)
+    gutter = max((len(text) for _, text in up), default=0) + 1
+    plotext.xlim(0, max(width - gutter - 1, 1))
+    plotext.ylim(0, max(height - (2 if across else 0) - 1, 1))
+    plotext.xticks([cell for cell, _ in across], [text for _, text in across])
+    plotext.yticks([cell for cell, _ in up], [text for _, text in up])
+    plotext.scatter([0], [0], marker=" ")
+    return tuple(str(plotext.uncolorize(plotext.build())).split("\n")[:height])
+
+
 def thinned(x: Series, y: Series, most: int) -> tuple[Series, Series]:
     """At most `most` points: the mean of each run of neighbours, non-finite values left out."""
     finite = np.isfinite(y)
@@ -150,3 +188,52 @@ def _lines(size: tuple[int, int], ink: Ink) -> list[str]:
     if not ink.unicode:
         text = text.translate(ASCII)
     return text.rstrip("\n").split("\n")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart; `hue` as in "#5fafff". A dotted one is told apart without colour too."""
+
+    xs: Sequence[float]
+    ys: Sequence[float]
+    hue: str
+    dotted: bool = False
+
+
+def lines_chart(
+    lines: Sequence[Line], width: int, height: int, *, color: bool = False, unicode: bool = True
+) -> list[str]:
+    """Lines over the same range of x, y from 0 up: `height` lines of text, each `width` cells wide.
+
+    All values must be finite and y not below 0; the first line is drawn on top. Raises ValueError where
+    there is no point.
+    """
+    ink = Ink(color, unicode)
+    plotext.clear_figure()
+    plotext.limit_size(False, False)
+    plotext.theme("clear")
+    plotext.plotsize(width, height)
+    _frame([x for line in lines for x in line.xs], max(y for line in lines for y in line.ys), width, height)
+    for line in reversed(lines):
+        hue = tuple(bytes.fromhex(line.hue[1:])) if color else "default"
+        if line.dotted:
+            every = max(1, 2 * len(line.xs) // width)
+            xs, ys = line.xs[::every], line.ys[::every]
+            plotext.scatter(list(xs), list(ys), marker="·" if unicode else ".", color=hue)
+        else:
+            marker = ink.line if unicode else "*"
+            plotext.plot(list(line.xs), list(line.ys), marker=marker, color=hue)
+    return _lines((width, height), ink)
+
+
+def _frame(xs: Sequence[float], top: float, width: int, height: int) -> None:
+    """Axes that begin and end with the data across, and with round numbers up."""
+    low, high = min(xs), max(xs)
+    round_ones = ticks(low, high, max(2, width // 9))
+    apart = round_ones[1] - round_ones[0]
+    across = [tick for tick in round_ones if low <= tick <= high]
+    plotext.xlim(low, high if high > low else low + 1)
+    plotext.xticks(across, [label(tick, apart) for tick in across])
+    up = ticks(0.0, top, max(2, min(6, height // 2)))
+    plotext.ylim(up[0], up[-1])
+    plotext.yticks(up, [label(tick, up[1] - up[0]) for tick in up])

@@ -1,8 +1,10 @@
 """The command line. Anything slow to import is imported by the command that needs it."""
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,8 +16,11 @@ from trainconsole.tui.options import (
     runs_dir_option,
     threads_option,
 )
-from trainconsole.tui.refusal import fail, need_terminal, user_errors
+from trainconsole.tui.refusal import fail, is_terminal, need_terminal, user_errors
 from trainconsole.tui.streams import occupy_standard
+
+if TYPE_CHECKING:
+    from trainconsole.engine.launch import Launch
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,23 +57,37 @@ def main(context: click.Context, preset: str | None, no_ui: bool, as_json: bool,
     occupy_standard()
     if context.invoked_subcommand is not None:
         return
-    if preset is None:
-        if no_ui or as_json:
-            fail("--no-ui needs a preset, as in: trainconsole --preset digits --no-ui")
-        click.echo(context.get_help(), err=True)
-        sys.exit(2)
     if as_json and not no_ui:
         fail("--json goes with --no-ui")
+    if preset is None:
+        if no_ui:
+            fail("--no-ui needs a preset, as in: trainconsole --preset digits --no-ui")
+        _pick(context, partial(_launch, unattended=False, **options), options["runs_dir"])
+        return
     if not no_ui:
         need_terminal()
-    _train(preset, no_ui, as_json, **options)
+    from trainconsole.tui.begin import begin
+
+    launch = _launch(preset, unattended=no_ui, **options)
+    begin(launch, no_ui=no_ui, as_json=as_json, runs_dir=options["runs_dir"])
 
 
-def _train(
+def _pick(context: click.Context, prepare: Callable[[str], "Launch"], runs_dir: Path) -> None:
+    """The preset picker; the usage where there is no terminal for it."""
+    if not is_terminal():
+        click.echo(context.get_help(), err=True)
+        sys.exit(2)
+    need_terminal()
+    from trainconsole.tui.begin import again
+    from trainconsole.tui.console import open_console
+
+    open_console(runs_dir=runs_dir, prepare=prepare, reopen=again)
+
+
+def _launch(
     preset: str,
-    no_ui: bool,
-    as_json: bool,
     *,
+    unattended: bool,
     assignments: tuple[str, ...],
     scripted: tuple[str, ...],
     seed: int | None,
@@ -77,21 +96,21 @@ def _train(
     data_dir: Path | None,
     runs_dir: Path,
     name: str,
-) -> NoReturn:
+) -> "Launch":
+    """What starts a run of `preset` with these options. Raises UserError."""
     from msgspec.structs import replace
 
     from trainconsole import presets
     from trainconsole.engine.launch import prepare
     from trainconsole.engine.reading import override
     from trainconsole.engine.script import parse_at
-    from trainconsole.tui.begin import begin
 
     label, config = presets.load(preset)
     config = override(config, assignments)
     if seed is not None:
         config = replace(config, seed=seed)
     config = replace(config, commands=(*config.commands, *(parse_at(text) for text in scripted)))
-    launch = prepare(
+    return prepare(
         config,
         label,
         runs=runs_dir,
@@ -99,10 +118,9 @@ def _train(
         name=name,
         device=device or "auto",
         threads=threads,
-        unattended=no_ui,
+        unattended=unattended,
         command_line=["trainconsole", *sys.argv[1:]],
     )
-    begin(launch, no_ui=no_ui, as_json=as_json)
 
 
 @main.command("presets")

@@ -36,9 +36,13 @@ def exits(command: Callable[..., int]) -> Callable[..., None]:
 @user_errors
 @exits
 def attach(runs_dir: Path, run: str | None) -> int:
-    """Watch a live run (default: the newest), or see what came of a finished one. Ctrl-C detaches."""
+    """Open the console on a live run (default: the newest), or on one that is over."""
     from trainconsole.engine import live
-    from trainconsole.tui.watch import watch
+    from trainconsole.tui.begin import again
+    from trainconsole.tui.console import open_console
+    from trainconsole.tui.refusal import need_terminal
+
+    need_terminal("'trainconsole runs' says how it stands, 'trainconsole ctl RUN WHAT' steers it")
 
     if run is not None:
         path = live.resolve(runs_dir, run)
@@ -46,7 +50,7 @@ def attach(runs_dir: Path, run: str | None) -> int:
         path = entries[-1].path
     else:
         raise UserError("no run is training; 'trainconsole attach RUN' shows one that is over")
-    return watch(path, live.of(path))
+    open_console(runs_dir=runs_dir, reopen=again, path=path)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

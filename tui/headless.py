@@ -1,7 +1,6 @@
 """A run without a console: progress on stderr, the result on stdout. Owns the process while it trains."""
 
 import os
-from collections.abc import Callable
 from typing import NoReturn, Protocol
 
 import msgspec
@@ -10,6 +9,7 @@ from trainconsole.engine import live, process
 from trainconsole.engine.host import Host
 from trainconsole.engine.launch import Launch
 from trainconsole.engine.messages import Event, Finished, Status
+from trainconsole.tui.begin import Conclude
 from trainconsole.tui.progress import LivePrinter, PlainPrinter
 from trainconsole.tui.result import result
 from trainconsole.tui.runs import still_training
@@ -43,9 +43,6 @@ class JsonPrinter:
         self._out.flush()
 
 
-Conclude = Callable[[], tuple[int, str]]
-
-
 def run(launch: Launch, *, as_json: bool, conclude: Conclude | None = None) -> NoReturn:
     """Train in this process until the run ends, then exit with its code.
 
@@ -65,7 +62,7 @@ def run(launch: Launch, *, as_json: bool, conclude: Conclude | None = None) -> N
     host.close()
     outcome = host.outcome
     if isinstance(last, Finished) and not as_json:
-        out.write(result(launch, last, width=out.width, color=out.is_terminal))
+        out.write(result(launch.path, last, width=out.width, color=out.is_terminal))
     if outcome is not None and outcome.error:
         err.write(f"trainconsole: {outcome.error}\n")
     code = outcome.code if outcome is not None else 1

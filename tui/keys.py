@@ -11,8 +11,8 @@ GROUPS: dict[Group, str] = {"steer": "steer the run", "look": "look at the curve
 class Key:
     """`keys` by Textual's names, comma between two; `shown` as printed on a keyboard.
 
-    `action` is the run screen's action, or empty where the key just sends `command`. `rank` orders the footer,
-    which drops the highest ranks first where it lacks room; 0 keeps a key out of it.
+    `action` is the run screen's action, or empty where the key just sends `command`. `rank` orders the
+    footer, which drops the highest ranks first where it lacks room; 0 keeps a key out of it.
     """
 
     keys: str
@@ -73,13 +73,12 @@ MOVES = {
 """The actions of the keys that come in pairs."""
 
 
-def bindings() -> list[tuple[str, str, str]]:
-    """(key, action, description) for every single key."""
+def bindings(*groups: Group) -> list[tuple[str, str, str]]:
+    """(key, action, description) for every single key of the groups."""
     return [
-        (name, key.bound or MOVES[name], key.help)
-        if key.action or key.command
-        else (name, MOVES[name], key.help)
+        (name, MOVES.get(name) or key.bound, key.help)
         for key in KEYS
+        if key.group in groups
         for name in key.keys.split(",")
     ]
 

@@ -104,12 +104,12 @@ def _pairs(values: Mapping[str, float | None], names: list[str], *, named: bool)
 
 
 def _applied(event: messages.CommandApplied) -> str:
-    change = effect(event.before, _told(event.before, event.after))
+    change = effect(event.before, told(event.before, event.after))
     details = "; ".join(part for part in (change, harmless(event.note)) if part)
     return harmless(event.command) + (f"  ({details})" if details else "")
 
 
-def _told(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+def told(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """Without those parameters of a new optimizer that are at its defaults."""
     struct = variants(AnyOptimizer).get(str(after.get("optimizer")))
     known = {f.encode_name: f.default for f in msgspec.structs.fields(struct)} if struct else {}

@@ -19,13 +19,10 @@ from trainconsole.tui.options import (
     threads_option,
 )
 from trainconsole.tui.refusal import fail, need_terminal, user_errors
+from trainconsole.tui.trust import trust_option, trusted
 
 if TYPE_CHECKING:
     from trainconsole.engine.evaluation import Evaluation
-
-trust_option = click.option(
-    "--trust", is_flag=True, help="Also for a run that another user owns: it may run code of theirs."
-)
 
 
 @click.command()
@@ -68,7 +65,7 @@ def resume(
         default_data_dir=default_data_dir(),
         command_line=["trainconsole", *sys.argv[1:]],
     )
-    begin(launch, no_ui=no_ui, as_json=as_json)
+    begin(launch, no_ui=no_ui, as_json=as_json, runs_dir=runs_dir)
 
 
 @click.command()
@@ -97,10 +94,10 @@ def replay(
     from trainconsole.engine.launch import prepare
     from trainconsole.engine.reading import override
     from trainconsole.engine.replay import compare, recipe
-    from trainconsole.tui import headless
+    from trainconsole.tui.begin import begin
 
     if not no_ui:
-        fail("a replay is headless: add --no-ui")
+        need_terminal()
     original = trusted(runs_dir, run, trust)
     wanted = recipe(original)
     config = override(wanted.config, assignments)
@@ -122,7 +119,7 @@ def replay(
         same, text = compare(original, launch.path, wanted)
         return (0 if same else 3), text
 
-    headless.run(launch, as_json=as_json, conclude=conclude)
+    begin(launch, no_ui=no_ui, as_json=as_json, runs_dir=runs_dir, conclude=conclude)
 
 
 @click.command()
@@ -181,6 +178,10 @@ def evaluate(
 @click.option(
     "--preset", metavar="FILE.toml", type=click.Path(path_type=Path), help="A preset that repeats it."
 )
+@click.option(
+    "--svg", metavar="FILE", type=click.Path(path_type=Path), help="A picture of the console on the run."
+)
+@click.option("--size", default="120x40", show_default=True, help="With --svg: columns x lines.")
 @click.option("--force", is_flag=True, help="With --preset: replace a file that is there.")
 @runs_dir_option
 @user_errors
@@ -189,22 +190,26 @@ def export(
     csv: Path | None,
     tensorboard: Path | None,
     preset: Path | None,
+    svg: Path | None,
+    size: str,
     force: bool,
     runs_dir: Path,
 ) -> None:
-    """Write RUN for other tools, or as a preset that repeats it. Needs exactly one of --csv, --tensorboard
-    and --preset."""
+    """Write RUN for other tools, or as a preset that repeats it. Needs exactly one of --csv, --tensorboard,
+    --preset and --svg."""
     from trainconsole.engine import export as exports
     from trainconsole.engine.record import find, read_meta
 
-    if sum(chosen is not None for chosen in (csv, tensorboard, preset)) != 1:
-        fail("export needs exactly one of --csv FILE, --tensorboard DIR and --preset FILE.toml")
+    if sum(chosen is not None for chosen in (csv, tensorboard, preset, svg)) != 1:
+        fail("export needs exactly one of --csv FILE, --tensorboard DIR, --preset FILE.toml and --svg FILE")
     path = find(runs_dir, run)
     read_meta(path)
     if csv is not None:
         exports.to_csv(path, csv)
     elif tensorboard is not None:
         exports.to_tensorboard(path, tensorboard)
+    elif svg is not None:
+        _picture(path, svg, size)
     elif preset is not None:
         wanted = exports.to_preset(path, preset, force=force)
         words = ["trainconsole", "--preset", str(preset), "--no-ui", "--device", wanted.device]
@@ -213,28 +218,13 @@ def export(
         click.echo(f"repeat it with: {shlex.join(words)}", err=True)
 
 
-def trusted(runs_dir: Path, run: str, trust: bool) -> Path:
-    """The directory of RUN, whose code may be run: its owner was checked, and its format.
+def _picture(run: Path, file: Path, size: str) -> None:
+    width, _, height = size.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        fail(f"--size: expected COLUMNSxLINES, as 120x40, got '{size}'")
+    from trainconsole.tui.camera import to_svg
 
-    Raises UserError, for the format before anything else of it is read.
-    """
-    from trainconsole.engine.record import find, read_meta
-
-    path = find(runs_dir, run)
-    check_trust(path, trust)
-    read_meta(path)
-    return path
-
-
-def check_trust(path: Path, trust: bool) -> None:
-    """Resume, replay and evaluate run the code that a config names. Raises UserError where another user
-    owns the run."""
-    owner = path.stat().st_uid
-    if owner != os.getuid() and not trust:
-        raise UserError(
-            f"{path} belongs to another user (uid {owner}); going on with it can run code that it names\n"
-            "Look at its config.toml, then say --trust."
-        )
+    to_svg(run, file, (int(width), int(height)))
 
 
 def _json(found: "Evaluation") -> str:

@@ -1,6 +1,7 @@
 """How the command line says no: plain text on stderr, the right exit code, no traceback."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -16,10 +17,17 @@ def fail(error: UserError | str, code: int = 2) -> NoReturn:
     sys.exit(code)
 
 
-def need_terminal() -> None:
-    """Exit code 2 where nobody would see the progress, or stop it."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        fail("this is no terminal: add --no-ui to train headless")
+def is_terminal() -> bool:
+    """Whether there is a terminal to read keys from and to draw on."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
+
+
+def need_terminal(instead: str = "add --no-ui to train headless") -> None:
+    """Exit code 2 where the console cannot be drawn, or has no keys; `instead` says what can be done."""
+    if not is_terminal():
+        fail(f"this is no terminal: {instead}")
+    if os.environ.get("TERM", "dumb") in ("dumb", "unknown", ""):
+        fail(f"this terminal (TERM={os.environ.get('TERM', '')}) cannot show the console: {instead}")
 
 
 def user_errors(command: Callable[..., None]) -> Callable[..., None]:

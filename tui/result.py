@@ -8,7 +8,6 @@ from pathlib import Path
 from rich.cells import cell_len, set_cell_size
 
 from trainconsole.engine import branches
-from trainconsole.engine.launch import Launch
 from trainconsole.engine.messages import Finished
 from trainconsole.engine.record import read_events, read_meta, read_rows
 from trainconsole.tui.charts import curves
@@ -23,18 +22,16 @@ RECALL = 8
 Matrix = Sequence[Sequence[int]]
 
 
-def result(launch: Launch, finished: Finished, *, width: int, color: bool) -> str:
+def result(run: Path, finished: Finished, *, width: int, color: bool) -> str:
     """The whole text, lines at most `width` cells wide where the content allows it.
 
     NO_COLOR and a dumb terminal are heeded; an encoding that is not Unicode gets ASCII.
     """
     color = color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     parts = [
-        *_chart(launch, width, color),
+        *_chart(run, width, color),
         "",
-        *_summary(finished),
-        *confusion(finished.confusion, finished.classes, width),
-        f"run       {_short(launch.path)}",
+        *summary(run, finished, width),
     ]
     return "\n".join(parts) + "\n"
 
@@ -62,10 +59,10 @@ def confusion(matrix: Matrix | None, classes: Sequence[str], width: int) -> Iter
         yield f"  {set_cell_size(name, _widest(labels))}{counts}{_recall(row, index)}"
 
 
-def _chart(launch: Launch, width: int, color: bool) -> list[str]:
+def _chart(run: Path, width: int, color: bool) -> list[str]:
     """The curve in force: what was undone is left out."""
-    meta, events = read_meta(launch.path), read_events(launch.path)[0]
-    rows = branches.in_force(read_rows(launch.path), events)
+    meta, events = read_meta(run), read_events(run)[0]
+    rows = branches.in_force(read_rows(run), events)
     name = meta["batch_metric"]
     epochs = [
         (event.step, real(event.val["loss"]), real(event.val[name]))
@@ -76,7 +73,8 @@ def _chart(launch: Launch, width: int, color: bool) -> list[str]:
     return curves(rows, epochs, name, width=width, color=color, unicode=unicode) if len(rows) else []
 
 
-def _summary(finished: Finished) -> Iterator[str]:
+def summary(run: Path, finished: Finished, width: int) -> Iterator[str]:
+    """How it ended, best and test metrics, confusion, and where the files are."""
     note = f"  ({harmless(finished.note)})" if finished.note else ""
     yield f"{finished.reason.replace('_', ' ')} at step {finished.step:,}"
     if finished.best is not None:
@@ -86,6 +84,8 @@ def _summary(finished: Finished) -> Iterator[str]:
         measured = "  ".join(f"{name} {six(value)}" for name, value in finished.test.items())
         yield f"test      {measured}{note}"
     yield f"sha256    {finished.weights_sha256}"
+    yield from confusion(finished.confusion, finished.classes, width)
+    yield f"run       {_short(run)}"
 
 
 def _short(path: Path) -> Path:

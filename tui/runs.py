@@ -42,7 +42,7 @@ def rows(runs: Path, most: int = RECENT) -> list[Row]:
     hosts = {entry.path: entry for entry in live.live()}
     recent = record.listing(runs)[-most:]
     elsewhere = [path for path in hosts if path not in recent]
-    return [_row(path, hosts.get(path)) for path in [*elsewhere, *recent]]
+    return [row(path, hosts.get(path)) for path in [*elsewhere, *recent]]
 
 
 def table(listed: Sequence[Row]) -> Iterator[str]:
@@ -123,7 +123,8 @@ def human(count: int) -> str:
     return f"{value:.1f} TB"
 
 
-def _row(path: Path, host: Live | None) -> Row:
+def row(path: Path, host: Live | None) -> Row:
+    """One run: what its events say, and its host, if there is one."""
     epochs: list[EpochEnded] = []
     last: Event | None = None
     try:

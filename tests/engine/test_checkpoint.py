@@ -1,4 +1,6 @@
 import hashlib
+import resource
+import signal
 import struct
 from pathlib import Path
 
@@ -95,3 +97,31 @@ def test_copies_share_nothing_and_reuse_kept_tensors() -> None:
     again = checkpoint.copy_state(live, kept)
     assert again["model"]["0.weight"].data_ptr() == pointer
     assert torch.equal(again["model"]["0.weight"], weight)
+
+
+def test_room_for_a_state_is_what_it_is_copied_into():
+    saved = {**state(), "nested": [{"x": torch.arange(3)}]}
+    room = checkpoint.room_for(saved)
+    copied = checkpoint.copy_state(saved, room)
+    assert copied["model"].keys() == saved["model"].keys()
+    for key, value in saved["model"].items():
+        assert torch.equal(copied["model"][key], value)
+        assert copied["model"][key].data_ptr() == room["model"][key].data_ptr() != value.data_ptr()
+    assert copied["nested"][0]["x"] is room["nested"][0]["x"]
+    assert copied["none"] is None
+    assert copied["x"] == [1, True, "a"]
+
+
+def test_a_disk_that_refuses_leaves_no_file(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, "one.pt", "last", state())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            checkpoint.save(tmp_path, "two.pt", "last", state())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.pt", "one.pt"]
+    assert checkpoint.load(tmp_path / "last.pt")["format"] == 1

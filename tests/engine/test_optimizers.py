@@ -7,7 +7,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from trainconsole.engine import optimizers
+from trainconsole.engine import carried, optimizers
 from trainconsole.engine.choices import (
     Adadelta,
     Adagrad,
@@ -119,7 +119,7 @@ def test_decoupled_decay_never_enters_the_state(config):
         optimizer = optimizers.build(config, groups(parameter), decay, CPU)
         give(optimizer, GRADIENTS[0])
         kept.append([value.tolist() for value in optimizer.state[parameter].values()])
-    decoupled = optimizers.decay_kind(config.__struct_config__.tag) == "decoupled"
+    decoupled = carried.decay_kind(config.__struct_config__.tag) == "decoupled"
     assert (kept[0] == kept[1]) == decoupled == isinstance(config, AdamW)
 
 

@@ -17,10 +17,11 @@ from process import PATIENCE, Ended, command, environment, trainconsole
 from trainconsole import presets
 from trainconsole.engine import address, live, lock, logind, record
 from trainconsole.engine.client import Client
-from trainconsole.engine.detached import has_ended, packed, start_detached, unpacked
+from trainconsole.engine.detached import unpacked
 from trainconsole.engine.launch import Launch, prepare
 from trainconsole.engine.lock import RunLock
 from trainconsole.engine.reading import override
+from trainconsole.engine.spawn import has_ended, packed, start_detached
 
 
 def ran(cwd: Path, *args: str, preset: str = "iris") -> Path:
@@ -377,7 +378,7 @@ def test_the_terminal_of_its_starter_may_close(hosts: Hosts, tmp_path: Path) -> 
     """A shell on a pty starts a detached host, then the terminal goes away under it."""
     script = (
         "from pathlib import Path; import time; from test_clients import launch_of;"
-        "from trainconsole.engine.detached import start_detached;"
+        "from trainconsole.engine.spawn import start_detached;"
         f"print('pid', start_detached(launch_of(Path({str(tmp_path)!r}))), flush=True); time.sleep(600)"
     )
     path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])

@@ -14,7 +14,7 @@ from running import run
 
 from trainconsole.engine import record
 from trainconsole.tui.cli import main
-from trainconsole.tui.recorded import trusted
+from trainconsole.tui.trust import trusted
 
 SCRIPT = {
     3: "lr x2",

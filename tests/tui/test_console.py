@@ -1,0 +1,223 @@
+"""The whole console as a person has it: the real command on a terminal, a real host behind it."""
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from emulator import Emulator
+from hosting import Hosts, until
+from process import command, only_run, trainconsole
+
+from trainconsole.engine import live, record
+from trainconsole.engine.messages import CommandApplied, Finished
+
+LONG = ["--preset", "digits", "--threads", "1", "--set", "epochs=3000"]
+
+
+@pytest.fixture
+def left_over(tmp_path: Path, hosts: Hosts) -> Iterator[None]:
+    """Hosts that the console has started end with the test."""
+    yield
+    hosts.pids += [entry.pid for entry in live.live()]
+
+
+def braille(text: str) -> str:
+    return "".join(re.findall("[\u2801-\u28ff]", text))
+
+
+def trains(text: str) -> bool:
+    return "● training" in text and len(braille(text)) > 20
+
+
+def steer(console: Emulator, run: Path) -> None:
+    """Change the schedule, swap the optimizer, take that back: using what the screen says."""
+    console.press("s")
+    console.until("cosine")
+    console.press("c", "o", "s")
+    console.press("enter")
+    console.until(lambda text: "✓ schedule cosine" in text)
+    console.press("o")
+    console.until("carries over")
+    console.press("s", "g", "d")
+    console.press("enter")
+    console.until("✓ optimizer sgd")
+    console.press("u")
+    console.until("✓ undo")
+    console.press("-")
+    console.until("✓ lr x0.5")
+
+
+def told(run: Path) -> list[str]:
+    return [e.command for e in record.read_events(run)[0] if isinstance(e, CommandApplied)]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("left_over")
+def test_a_session_over_a_line_that_breaks_is_replayed_exactly(tmp_path: Path) -> None:
+    with Emulator(*LONG, cwd=tmp_path) as console:
+        console.until("loading torch")
+        first = console.until(trains)
+        console.until(lambda text: trains(text) and braille(text) != braille(first))
+        run = only_run(tmp_path)
+        steer(console, run)
+        console.hang_up()
+        assert console.process.wait(30) != 0
+    seen = record.count_rows(run)
+    until(lambda: record.count_rows(run) > seen + 50, "later step")
+    with Emulator("attach", cwd=tmp_path, width=80, height=24) as console:
+        console.until(trains)
+        console.press("e")
+        console.until("keep the last")
+        console.press("l")
+        console.until("Stopped early")
+        console.press("q")
+        assert console.end() == 0
+        assert console.echoes
+    last = record.read_events(run)[0][-1]
+    assert isinstance(last, Finished)
+    assert [text.split()[0] for text in told(run)] == ["schedule", "optimizer", "undo", "lr", "stop"]
+    replayed = trainconsole("replay", run.name, "--no-ui", "--json", cwd=tmp_path)
+    assert replayed.code == 0, replayed.err
+    (again,) = replayed.of("finished")
+    assert again["weights_sha256"] == last.weights_sha256
+
+
+@pytest.mark.usefixtures("left_over")
+def test_from_the_picker_to_the_result(tmp_path: Path) -> None:
+    with Emulator(cwd=tmp_path) as console:
+        console.until("digits")
+        console.press(*"iris")
+        console.until(lambda text: "iris" in text and "mnist-swap" not in text)
+        console.press("enter")
+        console.until("Completed")
+        console.press("escape")
+        console.until(lambda text: "Completed" not in text and braille(text) != "")
+        console.press("q")
+        assert console.end() == 0
+        assert b"sha256" in console.sent[-3000:]
+    with Emulator("attach", only_run(tmp_path).name, cwd=tmp_path, width=80, height=24) as console:
+        console.until("Completed")
+        console.press("q")
+        assert console.end() == 0
+
+
+@pytest.mark.usefixtures("left_over")
+def test_detaching_leaves_it_training(tmp_path: Path) -> None:
+    with Emulator(*LONG, cwd=tmp_path) as console:
+        console.until(trains)
+        console.press("d")
+        assert console.end() == 0
+        assert console.echoes
+        assert "goes on training" in console.text
+    (entry,) = live.live()
+    assert trainconsole("stop", entry.path.name, cwd=tmp_path).code == 0
+
+
+@pytest.mark.usefixtures("left_over")
+def test_quitting_can_stop_it(tmp_path: Path) -> None:
+    with Emulator(*LONG, cwd=tmp_path) as console:
+        console.until(trains)
+        console.press("q")
+        console.until("leave it training")
+        console.press("s")
+        assert console.end() == 0
+    assert live.live() == []
+    assert isinstance(record.read_events(only_run(tmp_path))[0][-1], Finished)
+
+
+@pytest.mark.usefixtures("left_over")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_restores_the_terminal_and_leaves_the_host_alone(
+    number: int, code: int, tmp_path: Path
+) -> None:
+    with Emulator(*LONG, cwd=tmp_path) as console:
+        console.until(trains)
+        assert not console.echoes
+        console.process.send_signal(number)
+        assert console.end() == code
+        assert console.echoes
+        assert console.sent.rstrip().endswith(b"\x1b[?1004l") or b"\x1b[?1049l" in console.sent[-400:]
+    run = only_run(tmp_path)
+    seen = record.count_rows(run)
+    until(lambda: record.count_rows(run) > seen + 50, "later step")
+
+
+@pytest.mark.usefixtures("left_over")
+def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(tmp_path: Path) -> None:
+    shell = ["bash", "--norc", "-i"]
+    with Emulator(argv=shell, cwd=tmp_path, PS1="ready$ ") as console:
+        console.until("ready$")
+        console.press(" ".join(command(*LONG)) + "\r")
+        console.until(trains)
+        console.press("\x1a")
+        console.until("Stopped")
+        assert "1049l" in console.sent[-3000:].decode(errors="replace")
+        console.press("fg\r")
+        console.until(trains)
+        console.press("d")
+        console.until("goes on training")
+
+
+@pytest.mark.usefixtures("left_over")
+def test_a_dead_host_is_said_and_can_be_resumed(tmp_path: Path) -> None:
+    with Emulator(*LONG, cwd=tmp_path) as console:
+        console.until(trains)
+        (entry,) = live.live()
+        os.kill(entry.pid, signal.SIGKILL)
+        console.until("the host is gone")
+        console.press("r")
+        console.until(trains)
+        (entry,) = live.live()
+        assert entry.path == only_run(tmp_path)
+        console.press("d")
+        assert console.end() == 0
+
+
+@pytest.mark.usefixtures("left_over")
+def test_while_paused_no_byte_is_sent(tmp_path: Path) -> None:
+    with Emulator(*LONG, cwd=tmp_path) as console:
+        console.until(trains)
+        console.press(" ")
+        console.until("● paused")
+        console.quiet(1.5)
+        assert console.quiet(3.0) == 0
+        console.press(" ")
+        console.until(trains)
+
+
+@pytest.mark.usefixtures("left_over")
+def test_any_size_and_back(tmp_path: Path) -> None:
+    with Emulator(*LONG, cwd=tmp_path) as console:
+        console.until(trains)
+        for size in ((20, 5), (200, 60), (80, 24), (120, 40)):
+            console.resize(*size)
+            console.quiet(0.4)
+        console.until(trains)
+        assert console.process.poll() is None
+
+
+def test_a_start_that_fails_exits_with_2_and_says_why(tmp_path: Path) -> None:
+    with Emulator("--preset", "digits", "--set", "loss.name=mse", cwd=tmp_path) as console:
+        assert console.end() == 2
+        assert "loss.name: mse is not for classification" in console.text
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("args", [["--preset", "digits"], ["attach"], []], ids=str)
+def test_a_dumb_terminal_is_told_what_to_do(args: list[str], tmp_path: Path) -> None:
+    argv = ["env", "TERM=dumb", *command(*args)]
+    with Emulator(argv=argv, cwd=tmp_path) as console:
+        assert console.end() == 2
+        assert "TERM=dumb" in console.text
+        assert "--no-ui" in console.text or args == ["attach"]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_without_a_terminal_it_names_no_ui(tmp_path: Path) -> None:
+    ended = trainconsole("--preset", "digits", cwd=tmp_path)
+    assert (ended.code, ended.out) == (2, "")
+    assert "--no-ui" in ended.err
+    assert not (tmp_path / "runs").exists()

@@ -1,0 +1,124 @@
+"""The console as a Textual app: which screen is up, the theme, and the manners of a terminal program."""
+
+import asyncio
+import gc
+import os
+import signal
+import termios
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+
+from trainconsole.engine.errors import UserError
+from trainconsole.engine.launch import Launch
+from trainconsole.engine.spawn import start_detached
+from trainconsole.tui.choosing import Choice, Open, Start
+from trainconsole.tui.commands import RunCommands
+from trainconsole.tui.feed import Feed
+from trainconsole.tui.screens.picker import PickerScreen
+from trainconsole.tui.screens.run import Left, RunScreen
+from trainconsole.tui.sight import Sight
+from trainconsole.tui.styled import StyledApp
+
+SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129}
+NICE = 10
+"""How much the console yields to what trains."""
+GRACE = 2.0
+"""Seconds to restore a terminal, which may be gone, after a signal."""
+
+
+class ConsoleApp(StyledApp[Left]):
+    """Shows runs; ends with how the last one was left, whose directory is then in `run_path`.
+
+    `launch` is started, or the run at `path` opened; with neither of them a person picks. `prepare` makes a
+    launch of a preset's name, `reopen` one that goes on with a run. Both raise UserError.
+    """
+
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {RunCommands}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+z", "suspend_process", "suspend", show=False, priority=True)
+    ]
+
+    def __init__(
+        self,
+        *,
+        runs_dir: Path,
+        prepare: Callable[[str], Launch] | None = None,
+        reopen: Callable[[Path], Launch],
+        launch: Launch | None = None,
+        path: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self.run_path: Path | None = None
+        self.signalled = 0
+        self._runs_dir = runs_dir
+        self._prepare = prepare
+        self._reopen = reopen
+        self._first = launch if launch is not None else path
+        # A host is started from a thread that was there before the console began to yield: it would be as
+        # nice otherwise. On Linux each thread has a niceness of its own.
+        self._starter = ThreadPoolExecutor(1)
+        self._starter.submit(os.getpid).result()
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        if not self.is_headless:
+            os.nice(NICE)
+            for number in SIGNALS:
+                asyncio.get_running_loop().add_signal_handler(number, self._end, number)
+        match self._first:
+            case Launch():
+                self._start(self._first)
+            case Path():
+                self._open(self._first)
+            case None:
+                self.push_screen(PickerScreen(self._runs_dir), self._picked)
+        gc.collect()
+        gc.freeze()
+
+    def _picked(self, choice: Choice | None) -> None:
+        if choice is None:
+            self.exit()
+        elif isinstance(choice, Start) and (prepare := self._prepare) is not None:
+            self._start_or_say(partial(prepare, choice.preset))
+        elif isinstance(choice, Open):
+            self._open(choice.run)
+
+    def _start_or_say(self, prepare: Callable[[], Launch]) -> None:
+        try:
+            self._start(prepare())
+        except UserError as error:
+            self.exit(Left("failed start", str(error)))
+
+    def _start(self, launch: Launch) -> None:
+        pid = self._starter.submit(start_detached, launch).result()
+        self._open(launch.path, pid, launch.preset)
+
+    def _open(self, run: Path, pid: int | None = None, preset: str = "") -> None:
+        self.run_path = run
+        self.push_screen(RunScreen(Sight(run, preset), Feed(run, pid)), self._left)
+
+    def _left(self, left: Left | None) -> None:
+        run = self.run_path
+        if left is not None and left.how == "resume" and run is not None:
+            self._start_or_say(partial(self._reopen, run))
+        else:
+            self.exit(left)
+
+    def _end(self, number: int) -> None:
+        """A signal: leave, the terminal as it was; the host is not concerned."""
+        self.signalled = SIGNALS[signal.Signals(number)]
+        try:
+            termios.tcgetattr(0)
+        except termios.error:
+            os._exit(self.signalled)
+        last = threading.Timer(GRACE, os._exit, (self.signalled,))
+        last.daemon = True
+        last.start()
+        self.exit()

@@ -1,0 +1,157 @@
+"""The axes of live curves: limits that keep still, round ticks and their labels. plotext lays them out.
+
+plotext is 5.3: 6.1 is a rewrite in C++ that takes one call a point and sends 20 to 50 KB a frame, and
+textual-plotext works with 5.x only. It draws the frame alone, when limits or size change; the curve itself is
+a raster inside of it, since plotext's own lines cost milliseconds a hundred points.
+"""
+
+import math
+
+from trainconsole.tui import charts
+from trainconsole.tui.scene import Axis
+
+GUTTER = 7
+"""Cells of the labels on the left, always as many: a label that grows moves no curve."""
+SHRINK = 0.4
+"""Limits are drawn in once the data need less than this share of them."""
+FLAT = 1e-6
+
+Limits = tuple[float, float]
+Ticks = tuple[tuple[float, str], ...]
+"""(value, label), ascending."""
+
+
+def limits(previous: Limits | None, low: float, high: float, *, most: int = 5) -> Limits:
+    """Round numbers that enclose the finite `low` <= `high`, and where possible the previous ones.
+
+    They widen at once when data leave them and draw in only when the data need much less, so that a noisy
+    curve does not shiver. A range that starts near 0 starts at 0.
+    """
+    if 0 < low < 0.5 * high:
+        low = 0.0
+    if previous is None or high - low < SHRINK * (previous[1] - previous[0]):
+        return _round(low, high, most)
+    if previous[0] <= low and high <= previous[1]:
+        return previous
+    return _round(min(low, previous[0]), max(high, previous[1]), most)
+
+
+def log_limits(previous: Limits | None, low: float, high: float) -> Limits:
+    """The same for a logarithmic axis, as exponents of ten, of positive `low` <= `high`: 1, 2 or 5 times a
+    power of ten, or powers alone where there are many."""
+    low, high = math.log10(low), math.log10(high)
+    if previous is not None and high - low >= SHRINK * (previous[1] - previous[0]):
+        if previous[0] <= low and high <= previous[1]:
+            return previous
+        low, high = min(low, previous[0]), max(high, previous[1])
+    knots = _exponents(low - 1, high + 1, (1,) if high - low > 2 else (1, 2, 5))
+    down = max(knot for knot in knots if knot <= low + FLAT)
+    return down, min(knot for knot in knots if knot >= high - FLAT and knot > down)
+
+
+def y_ticks(bounds: Limits, most: int, *, log: bool) -> Ticks:
+    """At most `most` labelled values within the limits, the limits alone where there are 3 or fewer; of a
+    logarithmic axis the exponents."""
+    low, high = bounds
+    if most <= 3:
+        texts = [_power(at) if log else _label(at, high - low) for at in bounds]
+        return (low, texts[0]), (high, texts[1])
+    if not log:
+        found = [tick for tick in charts.ticks(low, high, max(most, 2)) if _within(tick, bounds)]
+        step = found[1] - found[0] if len(found) > 1 else high - low
+        return tuple((tick, _label(tick, step)) for tick in found)
+    fine = [at for at in _exponents(low, high, (1, 2, 5)) if _within(at, bounds)]
+    powers = [at for at in _exponents(low, high, (1,)) if _within(at, bounds)]
+    found = fine if len(fine) <= most or len(powers) < 2 else powers
+    if not found:
+        return y_ticks(bounds, 2, log=True)
+    every = -(-len(found) // max(most, 2))
+    return tuple((at, _power(at)) for at in found[::every])
+
+
+def x_ticks(axis: Axis, bounds: Limits, width: int) -> Ticks:
+    """Labelled values along an axis that is `width` cells long."""
+    low, high = bounds
+    most = max(width // 12, 4)
+    if axis == "time":
+        step = next((s for s in CLOCK if (high - low) / s <= most), None)
+        if step is not None:
+            numbers = range(math.ceil(low / step - FLAT), math.floor(high / step + FLAT) + 1)
+            return tuple((number * step, clock(number * step)) for number in numbers)
+    found = [tick for tick in charts.ticks(low, high, most + 1) if _within(tick, bounds)]
+    if axis != "time":
+        found = [tick for tick in found if tick == int(tick)] or found
+    step = found[1] - found[0] if len(found) > 1 else high - low
+    return tuple((tick, _label(tick, step)) for tick in found)
+
+
+CLOCK = (
+    0.1,
+    0.2,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    10800,
+    21600,
+    43200,
+    86400,
+)
+
+
+def clock(seconds: float) -> str:
+    """A tick in hours, minutes or seconds: 1h30, 2:30, 45s."""
+    if seconds < 60:
+        return f"{seconds:.3g}s" if seconds else "0"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02}" if rest else f"{minutes}m"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}" if minutes else f"{hours}h"
+
+
+def value(number: float | None) -> str:
+    """A number as it is read off a curve, in four digits: 0.03125, 1.25e-05, 12.3k."""
+    if number is None or math.isnan(number):
+        return "-"
+    return f"{number:.4g}" if abs(number) < 1e6 else f"{number:.3e}"
+
+
+def _label(tick: float, step: float) -> str:
+    if step >= 1e5 and abs(tick) < 1e10:
+        return f"{tick / 1e6:.10g}M" if tick else "0"
+    return charts.label(tick, step)
+
+
+def _power(exponent: float) -> str:
+    number = 10.0**exponent
+    return (
+        f"{number:.3g}" if 1e-3 <= number < 1e4 else f"{number:.0e}".replace("e-0", "e-").replace("e+0", "e")
+    )
+
+
+def _round(low: float, high: float, most: int) -> Limits:
+    found = charts.ticks(low, high, most)
+    return found[0], found[-1]
+
+
+def _exponents(low: float, high: float, mantissas: tuple[int, ...]) -> list[float]:
+    """The exponents of those times each power of ten, from about `low` to about `high`."""
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    return [power + math.log10(mantissa) for power in powers for mantissa in mantissas]
+
+
+def _within(tick: float, bounds: Limits) -> bool:
+    slack = (bounds[1] - bounds[0]) * FLAT
+    return bounds[0] - slack <= tick <= bounds[1] + slack

@@ -1,0 +1,81 @@
+"""Opening the console, and what this terminal says once it is closed."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from trainconsole.engine import logind, record
+from trainconsole.engine.launch import Launch
+from trainconsole.engine.messages import Event, Failed, Finished, Interrupted
+from trainconsole.tui.app import ConsoleApp
+from trainconsole.tui.begin import Conclude
+from trainconsole.tui.plain import harmless
+from trainconsole.tui.refusal import fail
+from trainconsole.tui.result import summary
+from trainconsole.tui.streams import Stream
+
+
+def open_console(
+    *,
+    runs_dir: Path,
+    prepare: Callable[[str], Launch] | None = None,
+    reopen: Callable[[Path], Launch],
+    launch: Launch | None = None,
+    path: Path | None = None,
+    conclude: Conclude | None = None,
+) -> NoReturn:
+    """Show the console until it is left, then exit: 0, 1 after a run that failed or was killed, 2 after a
+    start that failed, or 128 and the number of a signal.
+
+    `conclude` is asked after a run that finished: for another exit code, and a last line.
+    """
+    app = ConsoleApp(runs_dir=runs_dir, prepare=prepare, reopen=reopen, launch=launch, path=path)
+    left = app.run(mouse=False)
+    if app.signalled:
+        os._exit(app.signalled)
+    if app.return_code:
+        sys.exit(app.return_code)
+    if left is not None and left.error:
+        fail(harmless(left.error))
+    if app.run_path is None:
+        sys.exit(0)
+    if left is not None and left.how == "detached":
+        print(detached(app.run_path), file=sys.stderr)
+        sys.exit(0)
+    sys.exit(_conclude(app.run_path, conclude))
+
+
+def detached(run: Path) -> str:
+    """What to know of a run that goes on without this terminal."""
+    name = harmless(run.name)
+    lines = [
+        f"detached: {name} goes on training",
+        f"'trainconsole attach {name}' comes back, 'trainconsole stop {name}' ends it",
+    ]
+    return "\n".join([*lines, *filter(None, [logind.warning()])])
+
+
+def _conclude(run: Path, conclude: Conclude | None) -> int:
+    events, _ = record.read_events(run)
+    last: Event | None = events[-1] if events else None
+    out, name = Stream(os.dup(1)), harmless(run.name)
+    code = 0
+    match last:
+        case Finished():
+            out.write("".join(f"{line}\n" for line in summary(run, last, out.width)))
+            if conclude is not None:
+                code, text = conclude()
+                out.write(f"{text}\n")
+        case Interrupted():
+            print(f"interrupted; 'trainconsole resume {name}' goes on with it", file=sys.stderr)
+        case Failed():
+            print(f"trainconsole: the run failed: {harmless(last.reason)}", file=sys.stderr)
+            code = 1
+        case _:
+            print(f"trainconsole: {name} has no end: its host is gone (killed?)", file=sys.stderr)
+            print(f"'trainconsole resume {name}' goes on with it", file=sys.stderr)
+            code = 1
+    out.flush()
+    return code

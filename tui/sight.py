@@ -1,0 +1,135 @@
+"""What the console has read of one run, and what its curves are drawn from. Owns nothing that trains."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from trainconsole.engine import schedules
+from trainconsole.engine.errors import UserError
+from trainconsole.engine.history import ROW, Rows
+from trainconsole.engine.messages import AnyEvent, Failed, Finished, Interrupted, Status
+from trainconsole.engine.schedules import Position
+from trainconsole.tui.feed import Feed
+from trainconsole.tui.plain import real
+from trainconsole.tui.scene import Mark, Scene
+from trainconsole.tui.standing import standing
+from trainconsole.tui.story import Story
+from trainconsole.tui.track import Track
+
+NONE = np.zeros(0, ROW)
+AHEAD = 120
+"""Points of the learning rate that is still to come."""
+
+
+class Sight:
+    """Status, events and rows of a run as far as they were read. `take` feeds it, a host or a test."""
+
+    def __init__(self, run: Path, preset: str = "") -> None:
+        self.run = run
+        self.story = Story()
+        self.track = Track()
+        self.status = Status(pid=0, run=run.name)
+        self.gone = False
+        self._preset = preset
+
+    def take(
+        self, *, status: Status | None = None, events: Iterable[AnyEvent] = (), rows: Rows | None = None
+    ) -> None:
+        """Rows come with the events that precede them or later."""
+        self.status = status or self.status
+        self.story.take(events)
+        self.track.extend(NONE if rows is None else rows, self.story.forks)
+
+    def read(self, feed: Feed) -> None:
+        """All that is new on disk. Forks stand in the events before the rows that follow them."""
+        for rows in feed.rows():
+            self.take(events=feed.events(), rows=rows)
+        self.take(events=feed.events())
+
+    def settle(self) -> None:
+        """Nobody trains the run any more: say where it stood, and that nobody will answer."""
+        self.gone = True
+        self.story.abandon("the host is gone")
+        try:
+            self.status = standing(self.run, self.story, self.track.last)
+        except UserError:
+            return
+
+    @property
+    def stage(self) -> str:
+        """What a run is at; of one that nobody trains how it ended."""
+        match self.story.ending:
+            case Finished():
+                return "finished"
+            case Interrupted():
+                return "interrupted"
+            case Failed():
+                return "failed"
+        if self.gone:
+            return "host is gone"
+        return self.status.stage
+
+    @property
+    def over(self) -> bool:
+        return self.gone or self.story.ending is not None
+
+    @property
+    def preset(self) -> str:
+        started = self.story.started
+        return started.preset if started is not None else self._preset or self.run.name
+
+    @property
+    def device(self) -> str:
+        started = self.story.started
+        if started is None:
+            return ""
+        return f"{started.device}, {started.threads} thread{'s' if started.threads != 1 else ''}"
+
+    @property
+    def metric(self) -> str:
+        """The metric that rows have: batch-wise, accuracy or mae."""
+        return self.status.metric_name or "accuracy"
+
+    @property
+    def planned(self) -> int:
+        """Steps in all, as far as is known."""
+        done = int(self.track.last["step"]) if self.track.last is not None else 0
+        return max(done, self.status.steps, 1)
+
+    def scene(self) -> Scene:
+        """What there is to draw now."""
+        best = self.story.best
+        return Scene(
+            track=self.track,
+            steps=self.planned,
+            metric=self.metric,
+            epochs=float(self.status.epochs),
+            validation=tuple((e.step, figures(e.val)) for e in self.story.epochs if e.val is not None),
+            marks=tuple(Mark(e.step, e.command[0]) for e in self.story.changes),
+            best=None if best is None else (best.step, best.value, best.metric),
+            ahead=() if self.over else ahead(self.status),
+            stage=self.stage,
+        )
+
+
+def figures(measured: Mapping[str, float | None]) -> Mapping[str, float]:
+    """What was measured; what was not finite, and so null in the record, as nan."""
+    return {name: real(value) for name, value in measured.items()}
+
+
+def ahead(status: Status, points: int = AHEAD) -> tuple[tuple[int, float], ...]:
+    """(step, rate) from the next update to the end of the run, as the plan in force has it."""
+    if status.plan is None or status.steps <= status.step:
+        return ()
+    left, plan = status.steps - status.step, status.plan
+    count = min(points, left)
+    steps = sorted({round(left * index / count) for index in range(count + 1)})
+    rest = status.epochs - status.epochs_done
+    return tuple(
+        (
+            status.step + step,
+            schedules.rate(plan, Position(status.step + step, status.epochs_done + rest * step / left)),
+        )
+        for step in steps
+    )

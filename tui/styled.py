@@ -1,0 +1,26 @@
+"""What all our apps have: the theme, and ASCII where the terminal has nothing else."""
+
+from typing import TypeVar
+
+from textual.app import App
+
+from trainconsole.tui import ascii
+from trainconsole.tui.theme import THEME
+
+Result = TypeVar("Result")
+
+
+class StyledApp(App[Result]):
+    """In our colours; its signs are ASCII where the locale is not UTF-8."""
+
+    TITLE = "trainconsole"
+    CSS = "Screen { background: $background; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        if ascii.needed():
+            self._filters.append(ascii.AsciiFilter())
+
+    def on_mount(self) -> None:
+        self.register_theme(THEME)
+        self.theme = THEME.name

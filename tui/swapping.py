@@ -1,0 +1,60 @@
+"""What a swap of the optimizer would do here: state, learning rate, weight decay. No torch."""
+
+from trainconsole.engine import schedules
+from trainconsole.engine.carried import FRESH, carried, decay_note
+from trainconsole.engine.messages import SetOptimizer, Status
+from trainconsole.tui.plain import rate
+from trainconsole.tui.preview import here, written
+
+ABOUT = {
+    "sgd": "Stochastic gradient descent; with momentum, if it is given some.",
+    "adam": "Adaptive moments: each weight at a rate of its own.",
+    "adamw": "Adam with weight decay apart from the gradient.",
+    "nadam": "Adam with Nesterov's momentum.",
+    "radam": "Adam that holds back until its moments have settled.",
+    "adamax": "Adam by the largest gradient instead of the mean square.",
+    "adagrad": "Rates fall with all gradients so far: for features that are rare.",
+    "adadelta": "Steps as large as the recent ones: hardly depends on the rate.",
+    "rmsprop": "Gradients divided by the root of their running mean square.",
+    "import": "Your own torch.optim.Optimizer class, called with lr and args.",
+}
+
+
+def name_in_force(status: Status) -> str:
+    """The name in the union of optimizers, "" where none is known yet."""
+    name = str(status.in_force.get("optimizer", ""))
+    return "import" if ":" in name else name
+
+
+def effects(status: Status, command: SetOptimizer) -> tuple[tuple[str, str], ...]:
+    """(what, in words) of all that the command changes at this step.
+
+    Raises ValueError, with a text for the user, where the rate that it gives cannot be had here.
+    """
+    source, target = name_in_force(status), str(command.optimizer.__struct_config__.tag)
+    lines = [("state", _state(status, source, target, command)), ("rate", _rate(status, command))]
+    if note := decay_note(source, target, float(status.in_force.get("weight_decay") or 0.0)):
+        lines.append(("decay", note))
+    return tuple(lines)
+
+
+def _state(status: Status, source: str, target: str, command: SetOptimizer) -> str:
+    had, has = _number(status.in_force.get("momentum")), getattr(command.optimizer, "momentum", 0.0)
+    kept = carried(source, target, had=had, has=has) if status.step > 0 else FRESH
+    return "starts fresh; the weights stay" if kept == FRESH else kept
+
+
+def _rate(status: Status, command: SetOptimizer) -> str:
+    if status.plan is None:
+        return "the host is still starting: no learning rate yet"
+    at, lr, exact = here(status), command.optimizer.lr, "lr" in command.given
+    after = schedules.rate(schedules.rebase(status.plan, lr, at, exact=exact), at)
+    change = f"{written(schedules.rate(status.plan, at))} → {written(after)}"
+    if exact:
+        return f"{change}, as given; the schedule goes on from there"
+    name = status.plan.schedule.__struct_config__.tag
+    return f"{change}: our default {rate(lr)}, by the {name} schedule"
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
