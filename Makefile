@@ -8,7 +8,7 @@ PRESET := $(if $(ARGS),,--preset digits)
 # Where there is no terminal, a run is headless.
 HEADLESS = $(if $(findstring --no-ui,$(ARGS)),,$(if $(findstring --preset,$(ARGS) $(PRESET)),--no-ui))
 
-.PHONY: all run test check fix clean
+.PHONY: all run test check bench fix clean
 
 all: $(VENV)/installed
 
@@ -17,6 +17,14 @@ run: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+# The other libraries that are measured come with an extra of their own. ARGS: names of parts, --write.
+bench: $(VENV)/peers
+	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+
+$(VENV)/peers: $(VENV)/installed
+	$(PIP) install --quiet --no-build-isolation --editable '.[bench,samples]' --config-settings editable_mode=strict
+	touch $@
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -44,7 +44,7 @@ class Over(App[None]):
 
 
 def tried(dialog: ModalScreen[Any], keys: Sequence[str], size: Size = (120, 40)) -> tuple[list[Any], str]:
-    """What `dialog` is dismissed with after `keys`, [] where it is still open, and what is then to be seen."""
+    """What `dialog` is dismissed with after `keys`, [] while it is open, and what is then to be seen."""
     app, shown = Over(dialog), []
 
     async def steps(driver: Pilot[None]) -> None:

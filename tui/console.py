@@ -29,8 +29,11 @@ def open_console(
     """Show the console until it is left, then exit: 0, 1 after a run that failed or was killed, 2 after a
     start that failed, or 128 and the number of a signal.
 
-    `conclude` is asked after a run that finished: for another exit code, and a last line.
+    `conclude` is asked after a run that finished: for another exit code, and a last line. Raises UserError
+    where the events of the run at `path` are damaged.
     """
+    if path is not None:
+        record.read_events(path)
     app = ConsoleApp(runs_dir=runs_dir, prepare=prepare, reopen=reopen, launch=launch, path=path)
     left = app.run(mouse=False)
     if app.signalled:

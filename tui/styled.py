@@ -14,10 +14,11 @@ class StyledApp(App[Result]):
     """In our colours; its signs are ASCII where the locale is not UTF-8."""
 
     TITLE = "trainconsole"
-    CSS = "Screen { background: $background; }"
 
     def __init__(self) -> None:
         super().__init__()
+        # Each frame of an animation goes over the line.
+        self.animation_level = "none"
         if ascii.needed():
             self._filters.append(ascii.AsciiFilter())
 

@@ -1,8 +1,8 @@
 """`make bench`: every part in a process of its own, one after the other, and one table.
 
-    make bench                      all of it, under 15 minutes
-    make bench ARGS="mlp cnn"       some parts
-    make bench ARGS=--write         and write docs/bench.md
+make bench                      all of it, under 15 minutes
+make bench ARGS="mlp cnn"       some parts
+make bench ARGS=--write         and write docs/bench.md
 """
 
 import argparse
@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+
 from bench.table import Row, markdown, text
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +79,7 @@ def write(rows: list[Row]) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(
         f"# Measured\n\n{now}, {where}, {versions}. `make bench ARGS=--write` made this page.\n\n"
-        "Ratios are of turns taken one after the other in one process, a few hundred milliseconds each: their\n"
+        "Ratios are of turns taken one after the other in one process, a fraction of a second each: their\n"
         "median, and between which values the middle half of them lies.\n\n"
         f"{markdown(rows)}\n"
     )

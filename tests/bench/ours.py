@@ -1,17 +1,27 @@
 """The console's engine as a candidate: the loop of a real run, with its run directory, in turns."""
 
+import sys
 import tempfile
 from pathlib import Path
 from queue import SimpleQueue
+from types import ModuleType
 
 import torch
-from bench.turns import Gate
 
+from bench.turns import Gate
 from trainconsole.engine import session
-from trainconsole.engine.config import RunConfig
+from trainconsole.engine.config import ImportedData, RunConfig, Split
 from trainconsole.engine.launch import prepare
 from trainconsole.engine.messages import Interrupt, Request, Status
 from trainconsole.engine.stopwatch import Stopwatch
+
+
+def data(parts: object) -> ImportedData:
+    """Data of the user's own: the very tensors that the others train on."""
+    module = ModuleType("bench_data")
+    module.__dict__["load"] = lambda: parts
+    sys.modules["bench_data"] = module
+    return ImportedData(target="bench_data:load", split=Split(test=0.0, validation=0.0))
 
 
 class Inbox(Gate):

@@ -1,8 +1,9 @@
 """The loop that everybody writes, reading loss and accuracy every step."""
 
 import torch
-from bench.sets import Table
 from torch import nn
+
+from bench.sets import Table
 
 
 def mlp(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:

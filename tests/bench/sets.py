@@ -17,18 +17,20 @@ Table = tuple[Tensor, Tensor]
 
 @cache
 def images() -> Table:
-    """uint8 (N, 1, 28, 28) and int64 (N,): torchvision's, from the root TRAINCONSOLE_MNIST, or the sample."""
+    """uint8 (N, 1, 28, 28) and int64 (N,): torchvision's, from the root TRAINCONSOLE_MNIST, or the sample. In
+    an order that is always the same; the sample comes sorted by class."""
     root = os.environ.get("TRAINCONSOLE_MNIST")
     rows = imagesets.read(c.Mnist(), Path(root)).train if root else imagesets._mnist_sample(Path(), "")
     assert isinstance(rows, TensorRows)
-    return rows.inputs, rows.targets
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:5000]
+    return rows.inputs[order], rows.targets[order]
 
 
 @cache
 def flat_mnist() -> Table:
     """float32 (5000, 784) in [-1, 1]."""
     inputs, targets = images()
-    return inputs[:5000].flatten(1).float().div(127.5).sub(1), targets[:5000]
+    return inputs.flatten(1).float().div(127.5).sub(1), targets
 
 
 @cache

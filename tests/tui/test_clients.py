@@ -1,4 +1,4 @@
-"""attach, ctl, stop and runs on hosts that are real processes."""
+"""ctl, stop and runs on hosts that are real processes."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from emulator import Emulator
 from hosting import Hosts, events, newest, until
 from process import PATIENCE, Ended, command, environment, trainconsole
 
@@ -91,7 +92,6 @@ def test_nobody_there(tmp_path: Path) -> None:
         ("stop", run.name),
         ("ctl", "nope", "pause"),
         ("stop",),
-        ("attach",),
     ):
         ended = trainconsole(*args, cwd=tmp_path)
         assert ended.code == 2, args
@@ -133,9 +133,11 @@ def test_after_kill_9_the_list_is_swept_and_the_run_counts_as_killed(hosts: Host
     assert list(live.folder().iterdir()) == []
     assert not lock.is_held(run)
     assert trainconsole("ctl", "last", "pause", cwd=tmp_path).code == 2
-    ended = trainconsole("attach", run.name, cwd=tmp_path)
-    assert ended.code == 1
-    assert "resume" in ended.err
+    with Emulator("attach", run.name, cwd=tmp_path) as console:
+        console.until("the host is gone")
+        console.press("q")
+        assert console.end() == 1
+        assert f"'trainconsole resume {run.name}' goes on with it" in console.text
 
 
 def test_the_socket_comes_back_while_a_run_trains(hosts: Hosts, tmp_path: Path) -> None:
@@ -156,91 +158,6 @@ def test_a_second_writer_is_refused(hosts: Hosts, tmp_path: Path) -> None:
     assert process.poll() is None
     assert (run / "lock").read_bytes() == before
     assert (run / "config.toml").exists()
-
-
-# --- attach ---
-
-
-def attach(cwd: Path, *args: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command("attach", *args),
-        cwd=cwd,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def test_ctrl_c_detaches_and_training_goes_on(hosts: Hosts, tmp_path: Path) -> None:
-    process, run = hosts.training()
-    watching = attach(tmp_path)
-    assert watching.stderr is not None
-    seen = ""
-    while "epoch " not in seen:
-        seen += watching.stderr.readline()
-    watching.send_signal(signal.SIGINT)
-    out, err = watching.communicate(timeout=PATIENCE)
-    assert watching.returncode == 0
-    assert f"detached: {run.name} goes on training (pid {process.pid})" in err
-    assert out == ""
-    with Client.of(run) as client:
-        client.receive(5)
-        step = client.latest.step if client.latest else 0
-        until(lambda: (now := newest(client)) and now.step > step, "later step")
-    assert process.poll() is None
-
-
-def test_attach_shows_a_run_to_its_end_with_the_result(hosts: Hosts, tmp_path: Path) -> None:
-    process, run = hosts.training("--set", "schedule.name=constant")
-    watchers = [attach(tmp_path, run.name) for _ in range(2)]
-    killed = watchers.pop()
-    killed.kill()
-    killed.communicate(timeout=PATIENCE)
-    assert trainconsole("stop", run.name, cwd=tmp_path).code == 0
-    out, err = watchers[0].communicate(timeout=PATIENCE)
-    assert watchers[0].returncode == 0
-    assert process.wait(PATIENCE) == 0
-    digest = events(run)[-1]["weights_sha256"]
-    assert digest in out
-    assert "stop" in err
-    again = trainconsole("attach", run.name, cwd=tmp_path)
-    assert again.code == 0
-    assert digest in again.out
-
-
-def test_attach_says_how_an_interrupted_run_ended(hosts: Hosts, tmp_path: Path) -> None:
-    process, run = hosts.training()
-    watching = attach(tmp_path, run.name)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(PATIENCE) == 143
-    _, err = watching.communicate(timeout=PATIENCE)
-    assert watching.returncode == 0
-    assert "SIGTERM at step" in err
-    assert "resume" in err
-    (row,) = json.loads(trainconsole("runs", "--json", cwd=tmp_path).out)
-    assert row["status"] == "interrupted"
-
-
-def test_strings_of_a_run_do_not_drive_the_terminal(tmp_path: Path) -> None:
-    run = ran(tmp_path)
-    file = run / "events.jsonl"
-    lines = [json.loads(line) for line in file.read_text().splitlines()]
-    evil = {
-        "type": "warning",
-        "step": 0,
-        "branch": 0,
-        "seq": 1,
-        "time": 0,
-        "why": "\x1b]0;owned\x07[bold]x[/]",
-    }
-    file.write_text("".join(json.dumps(line) + "\n" for line in [lines[0], evil, *lines[1:]]))
-    ended = trainconsole("attach", run.name, cwd=tmp_path)
-    assert ended.code == 0
-    assert "\x1b" not in ended.err + ended.out
-    assert "[bold]x[/]" in ended.err
 
 
 # --- runs ---

@@ -40,7 +40,7 @@ def steer(console: Emulator, run: Path) -> None:
     console.press("enter")
     console.until(lambda text: "✓ schedule cosine" in text)
     console.press("o")
-    console.until("carries over")
+    console.until("carried over")
     console.press("s", "g", "d")
     console.press("enter")
     console.until("✓ optimizer sgd")

@@ -164,7 +164,7 @@ def test_export_needs_exactly_one_target(
     monkeypatch.chdir(tmp_path)
     done = asked("export", original.path, *args)
     assert done.exit_code == 2
-    assert "exactly one of --csv FILE, --tensorboard DIR and --preset FILE" in done.stderr
+    assert "exactly one of --csv FILE, --tensorboard DIR, --preset FILE.toml and --svg FILE" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -179,6 +179,17 @@ def test_export_writes_the_curve_and_keeps_a_preset(original: Original, tmp_path
     assert asked("export", original.path, "--preset", tmp_path / "a.toml", "--force").exit_code == 0
     nowhere = asked("export", original.path, "--csv", tmp_path / "no" / "a.csv")
     assert (nowhere.exit_code, nowhere.stderr.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize("verb", ["resume", "replay"])
+def test_without_a_terminal_it_names_no_ui(
+    original: Original, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = asked(verb, original.path)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "add --no-ui" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 VERBS: dict[str, Callable[[Path], list[object]]] = {

@@ -8,10 +8,9 @@ from trainconsole.tui.screens.leave import LeaveScreen
 from trainconsole.tui.screens.stop import StopScreen
 
 BEST = Best(epoch=3, step=300, metric="accuracy", value=0.98712)
-SIZES = [(120, 40), (80, 24), (20, 5)]
+SIZES = [(80, 24), (20, 5)]
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     ("keys", "commands"),
     [
@@ -25,8 +24,8 @@ SIZES = [(120, 40), (80, 24), (20, 5)]
     ],
     ids=str,
 )
-def test_stop(size, keys, commands):
-    assert pressed(StopScreen(status(), BEST), keys, size) == [commands]
+def test_stop(keys, commands):
+    assert pressed(StopScreen(status(), BEST), keys) == [commands]
 
 
 def test_stop_says_what_is_kept():
@@ -36,7 +35,6 @@ def test_stop_says_what_is_kept():
     assert "none is known yet" in seen(StopScreen(status()), size=(80, 24))
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     ("keys", "how"),
     [
@@ -49,8 +47,14 @@ def test_stop_says_what_is_kept():
     ],
     ids=str,
 )
-def test_leave(size, keys, how):
-    assert pressed(LeaveScreen(status()), keys, size) == [how]
+def test_leave(keys, how):
+    assert pressed(LeaveScreen(status()), keys) == [how]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_they_can_be_driven_at_any_size(size):
+    assert pressed(StopScreen(status(), BEST), ["down", "enter"], size) == [("stop last",)]
+    assert pressed(LeaveScreen(status()), ["down", "enter"], size) == ["stop"]
 
 
 def test_leave_says_how_to_come_back():

@@ -54,8 +54,13 @@ def test_what_the_palette_asks_for_is_shown(asked):
     ],
 )
 def test_what_is_wrong_is_said_and_not_sent(start, typed, says):
-    assert says in seen(PromptScreen("a title", start, status=status()), [*typed])
-    assert tried(PromptScreen("a title", start, status=status()), [*typed, "enter"])[0] == []
+    results, text = tried(PromptScreen("a title", start, status=status()), [*typed, "enter"])
+    assert results == []
+    assert says in text
+
+
+def test_what_is_wrong_is_said_while_it_is_typed():
+    assert "got 'fast'" in seen(PromptScreen("rate", "lr ", "", status()), [*"fast"])
 
 
 def test_an_empty_field_is_refused_only_when_confirmed():

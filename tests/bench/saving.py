@@ -1,0 +1,85 @@
+"""What a checkpoint of 24 million parameters with Adam's state costs the training: copied, then written by
+another thread."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from queue import SimpleQueue
+
+import torch
+
+from bench.ours import data
+from bench.table import Row, row
+from trainconsole.engine import session
+from trainconsole.engine.choices import Adam
+from trainconsole.engine.config import Mlp, RunConfig
+from trainconsole.engine.launch import prepare
+from trainconsole.engine.messages import Interrupt, Request, Status
+from trainconsole.engine.trainer import Step, Trainer
+
+HIDDEN = (4096, 4096, 1024)
+SECONDS = 65
+"""Six checkpoints at the default interval of 10 seconds."""
+
+
+class Watched:
+    """An inbox that is empty until the time is over; when each step began and ended."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.began: list[float] = []
+        self.ended: list[float] = []
+        self._step = trainer.train_step
+        self._asked = False
+        trainer.train_step = self._timed  # type: ignore[method-assign]
+
+    def _timed(self) -> Step:
+        self.began.append(time.perf_counter())
+        step = self._step()
+        self.ended.append(time.perf_counter())
+        return step
+
+    def empty(self) -> bool:
+        over = bool(self.began) and self.ended[-1] - self.began[0] > SECONDS
+        return self._asked or not over
+
+    def get(self) -> Request | Interrupt:
+        self._asked = True
+        return Request(id="end", origin="console", command="stop last")
+
+    @property
+    def gaps(self) -> list[float]:
+        """Seconds between the end of a step and the beginning of the next."""
+        return [after - before for before, after in zip(self.ended, self.began[1:], strict=False)]
+
+
+def rows() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        watched, saved = train(Path(folder))
+    gaps = sorted(watched.gaps)[-saved:]
+    share = 100 * sum(gaps) / (watched.ended[-1] - watched.began[0])
+    what = "24 M parameters with Adam's state"
+    longest = 1e3 * gaps[-1]
+    spread = 1e3 * gaps[0], longest
+    yield Row(f"{what}: longest gap of {saved} checkpoints", "two steps", longest, *spread, 50, "below", "ms")
+    yield Row(f"{what}: time spent, one every 10 s", "training", share, share, share, 1, "below", "%")
+    steps = [b - a for a, b in zip(watched.began, watched.ended, strict=True)]
+    yield row(f"{what}: time of a step", "", [1e3 * s for s in steps], unit="ms")
+
+
+def train(folder: Path) -> tuple[Watched, int]:
+    """A run in this thread; returns it and how many times it was saved before its end."""
+    inputs, targets = torch.randn(4000, 784), torch.randint(0, 10, (4000,))
+    model, optimizer = Mlp(hidden=HIDDEN), Adam(lr=1e-5)
+    config = RunConfig(
+        data=data((inputs, targets)), model=model, optimizer=optimizer, epochs=1000, batch_size=16
+    )
+    launch = prepare(config, "bench", runs=folder, data_dir=folder, device="cpu", threads=1)
+    trainer = session.set_up(launch, lambda stage: None)
+    inbox, status = Watched(trainer), Status(pid=1, run="bench")
+    loop, _ = session.begin(trainer, launch, status, SimpleQueue(), inbox)  # type: ignore[arg-type]
+    try:
+        loop.run()
+    finally:
+        loop.close()
+    return inbox, round(SECONDS // 10)
