@@ -34,7 +34,8 @@ def batch_metrics(
     hits = (_predicted(torch.cat([*outputs])) == _wanted(torch.cat([*targets]))).cpu().numpy()
     sizes = np.array([len(batch) for batch in targets])
     counts = np.add.reduceat(hits, sizes.cumsum() - sizes, dtype=np.int64)
-    return (counts / sizes).astype(np.float32)
+    shares: NDArray[np.float32] = (counts / sizes).astype(np.float32)
+    return shares
 
 
 def _mean_error(outputs: Tensor, targets: Tensor) -> Tensor:

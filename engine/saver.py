@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -128,7 +129,7 @@ class Saver:
         while (job := self._jobs.get()) is not None:
             try:
                 if isinstance(job, Room):
-                    self._kept = checkpoint.room_for(job.state)
+                    self._make_room(job)
                 else:
                     self._write(job)
             except OSError as error:
@@ -137,6 +138,11 @@ class Saver:
                 del self._files[job.file]
                 self._best = None
             self._jobs.task_done()
+
+    def _make_room(self, wanted: Room) -> None:
+        # Where there is no memory for it, the first copy will say so.
+        with suppress(MemoryError, RuntimeError):
+            self._kept = checkpoint.room_for(wanted.state)
 
     def _write(self, job: Job) -> None:
         path = checkpoint.save(self.directory, job.file, job.link, job.state)

@@ -10,27 +10,33 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 
 from trainconsole.engine.errors import UserError
-from trainconsole.engine.launch import Launch
-from trainconsole.engine.spawn import start_detached
-from trainconsole.tui.choosing import Choice, Open, Start
-from trainconsole.tui.commands import RunCommands
-from trainconsole.tui.feed import Feed
-from trainconsole.tui.screens.picker import PickerScreen
-from trainconsole.tui.screens.run import Left, RunScreen
-from trainconsole.tui.sight import Sight
+from trainconsole.tui.left import Left
 from trainconsole.tui.styled import StyledApp
+
+if TYPE_CHECKING:
+    from trainconsole.engine.launch import Launch
+    from trainconsole.tui.choosing import Choice
 
 SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129}
 NICE = 10
 """How much the console yields to what trains."""
+SETTLED = 1.0
+"""Seconds after which the first frame has been drawn."""
 GRACE = 2.0
 """Seconds to restore a terminal, which may be gone, after a signal."""
+
+
+def run_commands() -> type[Provider]:
+    """The palette's commands, imported when it is opened."""
+    from trainconsole.tui.commands import RunCommands
+
+    return RunCommands
 
 
 class ConsoleApp(StyledApp[Left]):
@@ -40,7 +46,7 @@ class ConsoleApp(StyledApp[Left]):
     launch of a preset's name, `reopen` one that goes on with a run. Both raise UserError.
     """
 
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {RunCommands}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {run_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+z", "suspend_process", "suspend", show=False, priority=True)
     ]
@@ -49,9 +55,9 @@ class ConsoleApp(StyledApp[Left]):
         self,
         *,
         runs_dir: Path,
-        prepare: Callable[[str], Launch] | None = None,
-        reopen: Callable[[Path], Launch],
-        launch: Launch | None = None,
+        prepare: "Callable[[str], Launch] | None" = None,
+        reopen: "Callable[[Path], Launch]",
+        launch: "Launch | None" = None,
         path: Path | None = None,
     ) -> None:
         super().__init__()
@@ -69,20 +75,32 @@ class ConsoleApp(StyledApp[Left]):
     def on_mount(self) -> None:
         super().on_mount()
         if not self.is_headless:
-            os.nice(NICE)
             for number in SIGNALS:
                 asyncio.get_running_loop().add_signal_handler(number, self._end, number)
-        match self._first:
-            case Launch():
-                self._start(self._first)
-            case Path():
-                self._open(self._first)
-            case None:
-                self.push_screen(PickerScreen(self._runs_dir), self._picked)
+        if self._first is None:
+            self._pick()
+        elif isinstance(self._first, Path):
+            self._open(self._first)
+        else:
+            self._start(self._first)
+        self.set_timer(SETTLED, self._settle)
+
+    def _settle(self) -> None:
+        """The first frame is out: yield to what trains, and keep what is there now out of the collector."""
+        if not self.is_headless:
+            os.nice(NICE)
+        gc.enable()
         gc.collect()
         gc.freeze()
 
-    def _picked(self, choice: Choice | None) -> None:
+    def _pick(self) -> None:
+        from trainconsole.tui.screens.picker import PickerScreen
+
+        self.push_screen(PickerScreen(self._runs_dir), self._picked)
+
+    def _picked(self, choice: "Choice | None") -> None:
+        from trainconsole.tui.choosing import Open, Start
+
         if choice is None:
             self.exit()
         elif isinstance(choice, Start) and (prepare := self._prepare) is not None:
@@ -90,17 +108,23 @@ class ConsoleApp(StyledApp[Left]):
         elif isinstance(choice, Open):
             self._open(choice.run)
 
-    def _start_or_say(self, prepare: Callable[[], Launch]) -> None:
+    def _start_or_say(self, prepare: "Callable[[], Launch]") -> None:
         try:
             self._start(prepare())
         except UserError as error:
             self.exit(Left("failed start", str(error)))
 
-    def _start(self, launch: Launch) -> None:
+    def _start(self, launch: "Launch") -> None:
+        from trainconsole.engine.spawn import start_detached
+
         pid = self._starter.submit(start_detached, launch).result()
         self._open(launch.path, pid, launch.preset)
 
     def _open(self, run: Path, pid: int | None = None, preset: str = "") -> None:
+        from trainconsole.tui.feed import Feed
+        from trainconsole.tui.screens.run import RunScreen
+        from trainconsole.tui.sight import Sight
+
         self.run_path = run
         self.push_screen(RunScreen(Sight(run, preset), Feed(run, pid)), self._left)
 

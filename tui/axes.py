@@ -7,8 +7,8 @@ a raster inside of it, since plotext's own lines cost milliseconds a hundred poi
 
 import math
 
-from trainconsole.tui import charts
 from trainconsole.tui.scene import Axis
+from trainconsole.tui.ticks import label, ticks
 
 GUTTER = 7
 """Cells of the labels on the left, always as many: a label that grows moves no curve."""
@@ -57,7 +57,7 @@ def y_ticks(bounds: Limits, most: int, *, log: bool) -> Ticks:
         texts = [_power(at) if log else _label(at, high - low) for at in bounds]
         return (low, texts[0]), (high, texts[1])
     if not log:
-        found = [tick for tick in charts.ticks(low, high, max(most, 2)) if _within(tick, bounds)]
+        found = [tick for tick in ticks(low, high, max(most, 2)) if _within(tick, bounds)]
         step = found[1] - found[0] if len(found) > 1 else high - low
         return tuple((tick, _label(tick, step)) for tick in found)
     fine = [at for at in _exponents(low, high, (1, 2, 5)) if _within(at, bounds)]
@@ -78,7 +78,7 @@ def x_ticks(axis: Axis, bounds: Limits, width: int) -> Ticks:
         if step is not None:
             numbers = range(math.ceil(low / step - FLAT), math.floor(high / step + FLAT) + 1)
             return tuple((number * step, clock(number * step)) for number in numbers)
-    found = [tick for tick in charts.ticks(low, high, most + 1) if _within(tick, bounds)]
+    found = [tick for tick in ticks(low, high, most + 1) if _within(tick, bounds)]
     if axis != "time":
         found = [tick for tick in found if tick == int(tick)] or found
     step = found[1] - found[0] if len(found) > 1 else high - low
@@ -131,7 +131,7 @@ def value(number: float | None) -> str:
 def _label(tick: float, step: float) -> str:
     if step >= 1e5 and abs(tick) < 1e10:
         return f"{tick / 1e6:.10g}M" if tick else "0"
-    return charts.label(tick, step)
+    return label(tick, step)
 
 
 def _power(exponent: float) -> str:
@@ -142,7 +142,7 @@ def _power(exponent: float) -> str:
 
 
 def _round(low: float, high: float, most: int) -> Limits:
-    found = charts.ticks(low, high, most)
+    found = ticks(low, high, most)
     return found[0], found[-1]
 
 

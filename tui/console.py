@@ -1,30 +1,29 @@
 """Opening the console, and what this terminal says once it is closed."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from trainconsole.engine import logind, record
-from trainconsole.engine.launch import Launch
-from trainconsole.engine.messages import Event, Failed, Finished, Interrupted
-from trainconsole.tui.app import ConsoleApp
-from trainconsole.tui.begin import Conclude
 from trainconsole.tui.plain import harmless
 from trainconsole.tui.refusal import fail
-from trainconsole.tui.result import summary
 from trainconsole.tui.streams import Stream
+
+if TYPE_CHECKING:
+    from trainconsole.engine.launch import Launch
+    from trainconsole.tui.begin import Conclude
 
 
 def open_console(
     *,
     runs_dir: Path,
-    prepare: Callable[[str], Launch] | None = None,
-    reopen: Callable[[Path], Launch],
-    launch: Launch | None = None,
+    prepare: "Callable[[str], Launch] | None" = None,
+    reopen: "Callable[[Path], Launch]",
+    launch: "Launch | None" = None,
     path: Path | None = None,
-    conclude: Conclude | None = None,
+    conclude: "Conclude | None" = None,
 ) -> NoReturn:
     """Show the console until it is left, then exit: 0, 1 after a run that failed or was killed, 2 after a
     start that failed, or 128 and the number of a signal.
@@ -32,7 +31,13 @@ def open_console(
     `conclude` is asked after a run that finished: for another exit code, and a last line. Raises UserError
     where the events of the run at `path` are damaged.
     """
+    # All that is imported stays; the app has the collector on once its first frame is out.
+    gc.disable()
+    from trainconsole.tui.app import ConsoleApp
+
     if path is not None:
+        from trainconsole.engine import record
+
         record.read_events(path)
     app = ConsoleApp(runs_dir=runs_dir, prepare=prepare, reopen=reopen, launch=launch, path=path)
     left = app.run(mouse=False)
@@ -52,6 +57,8 @@ def open_console(
 
 def detached(run: Path) -> str:
     """What to know of a run that goes on without this terminal."""
+    from trainconsole.engine import logind
+
     name = harmless(run.name)
     lines = [
         f"detached: {name} goes on training",
@@ -60,7 +67,11 @@ def detached(run: Path) -> str:
     return "\n".join([*lines, *filter(None, [logind.warning()])])
 
 
-def _conclude(run: Path, conclude: Conclude | None) -> int:
+def _conclude(run: Path, conclude: "Conclude | None") -> int:
+    from trainconsole.engine import record
+    from trainconsole.engine.messages import Event, Failed, Finished, Interrupted
+    from trainconsole.tui.result import summary
+
     events, _ = record.read_events(run)
     last: Event | None = events[-1] if events else None
     out, name = Stream(os.dup(1)), harmless(run.name)

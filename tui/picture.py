@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from trainconsole.engine.history import Indices
-from trainconsole.tui import axes, charts
+from trainconsole.tui import axes
 from trainconsole.tui.axes import Limits
 from trainconsole.tui.legend import lettered, written
 from trainconsole.tui.plot import plotted
@@ -109,6 +109,9 @@ def _backdrop(
     size: tuple[int, int], room: Room, axis: Axis, bounds: Limits, limits: Limits, log: bool
 ) -> Canvas:
     """Border and axes, which mostly stay as they are; plotext lays out lines, ticks and labels."""
+    # plotext takes as long to import as a first frame to draw, which has no axes yet.
+    from trainconsole.tui import charts
+
     sheet = Canvas(*size)
     width, height = size
     if room.edge:

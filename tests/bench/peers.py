@@ -148,7 +148,7 @@ def rows() -> Iterator[Row]:
     candidates: dict[str, Candidate] = {name: Peer(train) for name, train in PEERS.items()}
     candidates["ours"] = ours(sets.flat_mnist(), *SIZES[1:2], BATCH)
     candidates["plain"] = Plain(mlp(*SIZES), sets.flat_mnist(), BATCH, fused=False)
-    seconds = take_turns(candidates, steps=79, turns=60, warm_up=300)
+    seconds = take_turns(candidates, steps=79, turns=40, warm_up=200)
     best = min(PEERS, key=lambda name: statistics.median(seconds[name]))
     for name in PEERS:
         goal = 1.5 if name == best else 1.0

@@ -110,7 +110,8 @@ def test_strings_of_a_run_do_not_drive_the_terminal(tmp_path: Path) -> None:
     warning = Warned(step=0, branch=0, why=evil)
     run = written(tmp_path / "runs", warning, replace(FAILED, reason=evil), log=f"{evil}\n")
     with Emulator("attach", run.name, cwd=tmp_path) as console:
-        console.until(lambda text: text.count("[bold]x[/]") == 2)
+        console.until("the end of host.log")
+        assert "reason   \ufffd]0;owned\ufffd[bold]x[/]" in console.text
         console.press("escape")
         console.until(lambda text: "[bold]x[/]" in text and "host.log" not in text)
         console.press("q")

@@ -41,7 +41,7 @@ class Dialog(ModalScreen[Result], Generic[Result]):
     KEYS: ClassVar[Sequence[tuple[str, str]]] = CONFIRM
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", show=False, priority=True),
-        Binding("enter", "confirm", "confirm", show=False, priority=True),
+        Binding("enter", "enter", "confirm", show=False, priority=True),
         Binding("up", "app.focus_previous", "field above", show=False),
         Binding("down", "app.focus_next", "field below", show=False),
     ]
@@ -125,6 +125,10 @@ class Dialog(ModalScreen[Result], Generic[Result]):
 
     def action_cancel(self) -> None:
         self.dismiss(self._cancelled)
+
+    def action_enter(self) -> None:
+        """Confirm, after the keys that came before: those wait in the queue of what has the focus."""
+        (self.focused or self).call_later(self.action_confirm)
 
     def action_confirm(self) -> None:
         raise NotImplementedError

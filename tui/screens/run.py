@@ -1,10 +1,10 @@
 """The run: live curves, what is in force, a timeline, and the keys that steer it."""
 
 import asyncio
+import importlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,18 +14,11 @@ from textual.timer import Timer
 
 from trainconsole.engine.errors import UserError
 from trainconsole.engine.messages import Status
-from trainconsole.tui import keys, outcome, panels
+from trainconsole.tui import keys, panels
 from trainconsole.tui.feed import Feed
 from trainconsole.tui.governor import Governor
+from trainconsole.tui.left import Left
 from trainconsole.tui.screens.dialog import Dialog
-from trainconsole.tui.screens.finished import FinishedScreen
-from trainconsole.tui.screens.help import HelpScreen
-from trainconsole.tui.screens.leave import LeaveScreen
-from trainconsole.tui.screens.optimizer import OptimizerScreen
-from trainconsole.tui.screens.prompt import PromptScreen
-from trainconsole.tui.screens.regularise import RegulariseScreen
-from trainconsole.tui.screens.schedule import ScheduleScreen
-from trainconsole.tui.screens.stop import StopScreen
 from trainconsole.tui.sight import Sight
 from trainconsole.tui.widgets.curves import Curves
 from trainconsole.tui.widgets.lines import Lines
@@ -36,16 +29,10 @@ SOON = 0.001
 """Seconds: a timer of Textual's that has none left never fires."""
 SETTLING = 3
 """Frames in which the console is still building itself, which says nothing of what a frame costs."""
+READY = 1.0
+"""Seconds after which all that a key may open is loaded."""
 RETRY = 0.05
 """Seconds between two tries to reach a host that is starting."""
-
-
-@dataclass(frozen=True)
-class Left:
-    """Why a run's screen was left; `error` where its start failed."""
-
-    how: Literal["detached", "quit", "resume", "failed start"]
-    error: str = ""
 
 
 class RunScreen(Screen[Left]):
@@ -90,6 +77,7 @@ class RunScreen(Screen[Left]):
 
     def on_mount(self) -> None:
         if self._feed is not None:
+            self.set_timer(READY, load_dialogs)
             self._seek(self._feed)
 
     def on_unmount(self) -> None:
@@ -182,7 +170,8 @@ class RunScreen(Screen[Left]):
         if self._feed is not None:
             self.sight.read(self._feed)
         self._draw_panels()
-        self.query_one(Curves).show(self.sight.scene())
+        if not self._waits:
+            self.query_one(Curves).show(self.sight.scene())
         self._drawn = time.monotonic()
         self.frames += 1
         if self.frames > SETTLING:
@@ -191,12 +180,20 @@ class RunScreen(Screen[Left]):
             self.app.screen.follow(self.sight.status)
         self._conclude()
 
+    @property
+    def _waits(self) -> bool:
+        """Whether there is no host yet, and so nothing for a curve: the first frame is the sooner there."""
+        return self._feed is not None and self._feed.awaited and not self._feed.live
+
+    def _draw_header(self) -> None:
+        sight = self.sight
+        text = panels.header(sight.preset, sight.stage, sight.status, sight.device, self.size.width)
+        self._lines("header").show([text])
+
     def _draw_panels(self) -> None:
         sight, size = self.sight, self.size
         story, status = sight.story, sight.status
-        self._lines("header").show(
-            [panels.header(sight.preset, sight.stage, status, sight.device, size.width)]
-        )
+        self._draw_header()
         paused = sight.stage == "paused"
         footer = self._lines("footer")
         footer.show(panels.footer(size.width, footer.size.height, paused))
@@ -214,6 +211,7 @@ class RunScreen(Screen[Left]):
         return self.query_one(f"#{name}", Lines)
 
     def on_resize(self) -> None:
+        self._draw_header()
         self.fit()
 
     def fit(self) -> None:
@@ -259,16 +257,24 @@ class RunScreen(Screen[Left]):
         if self.sight.over:
             self.action_send(start.strip())
             return
-        self.app.push_screen(PromptScreen(title, start, status=self.sight.status), self._send_all)
+        from trainconsole.tui.screens import dialogs
+
+        self.app.push_screen(dialogs.PromptScreen(title, start, status=self.sight.status), self._send_all)
 
     def action_schedule(self) -> None:
-        self._choose("schedule", ScheduleScreen)
+        from trainconsole.tui.screens import dialogs
+
+        self._choose("schedule", dialogs.ScheduleScreen)
 
     def action_optimizer(self) -> None:
-        self._choose("optimizer", OptimizerScreen)
+        from trainconsole.tui.screens import dialogs
+
+        self._choose("optimizer", dialogs.OptimizerScreen)
 
     def action_regularise(self) -> None:
-        self._choose("set", RegulariseScreen)
+        from trainconsole.tui.screens import dialogs
+
+        self._choose("set", dialogs.RegulariseScreen)
 
     def _choose(self, name: str, dialog: Callable[[Status], Dialog[tuple[str, ...]]]) -> None:
         """A run that is over takes nothing any more, and says so."""
@@ -281,10 +287,14 @@ class RunScreen(Screen[Left]):
         if self.sight.over:
             self.action_send("stop")
             return
-        self.app.push_screen(StopScreen(self.sight.status, self.sight.story.best), self._send_all)
+        from trainconsole.tui.screens import dialogs
+
+        self.app.push_screen(dialogs.StopScreen(self.sight.status, self.sight.story.best), self._send_all)
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen())
+        from trainconsole.tui.screens import dialogs
+
+        self.app.push_screen(dialogs.HelpScreen())
 
     def action_detach(self) -> None:
         self.dismiss(Left("quit" if self.sight.over else "detached"))
@@ -293,7 +303,9 @@ class RunScreen(Screen[Left]):
         if self.sight.over:
             self.dismiss(Left("quit"))
         else:
-            self.app.push_screen(LeaveScreen(self.sight.status), self._leave)
+            from trainconsole.tui.screens import dialogs
+
+            self.app.push_screen(dialogs.LeaveScreen(self.sight.status), self._leave)
 
     def _leave(self, how: str | None) -> None:
         if how == "detach":
@@ -310,14 +322,22 @@ class RunScreen(Screen[Left]):
         if self._leaves:
             self.dismiss(Left("quit"))
         else:
+            from trainconsole.tui import outcome
+            from trainconsole.tui.screens import dialogs
+
             ended = outcome.told(self.sight.run, self.sight.story.events)
-            self.app.push_screen(FinishedScreen(ended), self._after)
+            self.app.push_screen(dialogs.FinishedScreen(ended), self._after)
 
     def _after(self, how: str | None) -> None:
         if how == "quit":
             self.dismiss(Left("quit"))
         elif how == "resume":
             self.dismiss(Left("resume"))
+
+
+def load_dialogs() -> None:
+    """Before a key asks for one of them."""
+    importlib.import_module("trainconsole.tui.screens.dialogs")
 
 
 def _raise(error: Exception) -> None:

@@ -85,7 +85,8 @@ class Curve(Widget):
         self._key: tuple[object, ...] = ()
         self._limits: Limits | None = None
         self._active = False
-        self._styles: dict[tuple[int, str], Style] = {}
+        self._styles: dict[tuple[int, bool], Style] = {}
+        self._behind: RichColor | None = None
 
     def compose(self) -> ComposeResult:
         yield from (Tile() for _ in range(SMALL_TILES if self.small else TILES))
@@ -156,11 +157,17 @@ class Curve(Widget):
         return any(isinstance(line_filter, AsciiFilter) for line_filter in self.get_line_filters())
 
     def _style(self, pen: int) -> Style:
-        background = self.background_colors[1].rich_color
-        key = (pen, f"{background.name}{self._active}")
+        key = (pen, self._active)
         if key not in self._styles:
-            self._styles[key] = self._made(Pen(pen), background)
+            # It is asked of all ancestors: too much for each cell.
+            self._behind = self._behind or self.background_colors[1].rich_color
+            self._styles[key] = self._made(Pen(pen), self._behind)
         return self._styles[key]
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._behind = None
+        self._styles.clear()
 
     def _made(self, pen: Pen, background: RichColor) -> Style:
         color = OWN.get(self.quantity, {}).get(pen) or COLORS.get(pen, theme.TEXT)

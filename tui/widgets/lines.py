@@ -21,6 +21,7 @@ class Lines(Widget):
         super().__init__(id=id, classes=classes)
         self.texts: list[Text] = []
         self._strips: list[Strip] = []
+        self._laid: tuple[int, int] = (0, 0)
 
     def show(self, texts: Sequence[Text]) -> None:
         """Lines from the top; what does not fit is cut."""
@@ -31,10 +32,9 @@ class Lines(Widget):
             if changed is not None:
                 self.refresh(Region(changed[0], y, changed[1] - changed[0], 1))
 
-    def on_resize(self) -> None:
-        self._strips = self._drawn()
-
     def render_line(self, y: int) -> Strip:
+        if self._laid != self.size:
+            self._strips = self._drawn()
         width = self.size.width
         strip = strip_at(self._strips, y)
         return (
@@ -42,7 +42,7 @@ class Lines(Widget):
         )
 
     def _drawn(self) -> list[Strip]:
-        width, base = self.size.width, self.rich_style
+        self._laid, (width, base) = self.size, (self.size.width, self.rich_style)
         return [laid(text, width, base) for text in self.texts[: self.size.height]]
 
 

@@ -7,6 +7,7 @@ from textual.pilot import Pilot
 
 from trainconsole.engine.choices import Cosine
 from trainconsole.engine.grammar import parse
+from trainconsole.tui.screens.chooser import Names
 from trainconsole.tui.screens.optimizer import OptimizerScreen
 
 SGD = {"optimizer": "sgd", "momentum": 0.9, "dampening": 0.0, "nesterov": False}
@@ -121,3 +122,18 @@ def test_it_can_be_driven_at_any_size(size):
 def test_while_the_host_starts_it_says_so():
     assert "still starting" in seen(OptimizerScreen(STARTING))
     assert pressed(OptimizerScreen(STARTING), ["down", "enter"]) == [("optimizer adam",)]
+
+
+def test_keys_that_come_at_once_choose_what_is_highlighted() -> None:
+    """An enter that follows at once is not for what was highlighted before."""
+    screen = OptimizerScreen(status())
+    app = Over(screen)
+
+    async def steps(p: Pilot[Any]) -> None:
+        names = screen.query_one(Names)
+        names.highlighted = [option.id for option in names.options].index("sgd")
+        screen.action_confirm()
+        await p.pause()
+
+    pilot(app, (120, 40), steps)
+    assert app.results == [("optimizer sgd",)]

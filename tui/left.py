@@ -1,0 +1,12 @@
+"""How a run's screen was left."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Left:
+    """Why a run's screen was left; `error` where its start failed."""
+
+    how: Literal["detached", "quit", "resume", "failed start"]
+    error: str = ""
