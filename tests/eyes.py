@@ -77,7 +77,8 @@ class Eyes(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         return [
-            Segment(text, style and simulated(style, self.sight), control) for text, style, control in segments
+            Segment(text, style and simulated(style, self.sight), control)
+            for text, style, control in segments
         ]
 
 

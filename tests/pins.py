@@ -23,4 +23,6 @@ def refusal(version: Callable[[str], str] = metadata.version) -> str:
     other = [f"{name}=={pin}, not {version(name)}" for name, pin in pinned().items() if version(name) != pin]
     if not other:
         return ""
-    return f"the pictures are made with {' and '.join(other)}: pip install -e '.[dev]' installs what is pinned"
+    return (
+        f"the pictures are made with {' and '.join(other)}: pip install -e '.[dev]' installs what is pinned"
+    )

@@ -189,7 +189,8 @@ def with_nan() -> Sight:
 def forked() -> Sight:
     """Undone at step 900, back to 600, and on to 800."""
     sight = made(900)
-    fork = messages.Branched(step=600, branch=1, parent=0, at_step=600, why="rewind")
+    led_here = ((430, "lr x0.5", "430-lr x0.5"),)
+    fork = messages.Branched(step=600, branch=1, parent=0, at_step=600, why="rewind", lineage=led_here)
     back = messages.CommandApplied(step=600, branch=1, command="rewind best", id="b", origin="console")
     sight.take(status=status(800), events=[fork, back])
     sight.take(rows=rows(800, start=600, branch=1, seed=1))

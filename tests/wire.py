@@ -17,6 +17,7 @@ class Wire(Feed):
         super().__init__(run)
         self.sent: list[str] = []
         self.refuses = ""
+        self.damaged = ""
         self._alive = True
         self._own, self._other = socket.socketpair()
         self._waiting: tuple[list[Status], list[AnyEvent], list[Rows]] = ([], [], [])
@@ -56,6 +57,8 @@ class Wire(Feed):
         return f"id{len(self.sent)}"
 
     def events(self) -> list[AnyEvent]:
+        if self.damaged:
+            raise UserError(self.damaged)
         taken = list(self._waiting[1])
         self._waiting[1].clear()
         return taken

@@ -1,6 +1,7 @@
 """The text around the curves: header, what is in force, so far, timeline, footer. Numbers in, text out."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
@@ -204,13 +205,18 @@ def _validated(epoch: EpochEnded | None, metric: str) -> tuple[str, str]:
 
 def timeline(entries: Sequence[Entry], width: int, height: int) -> list[Text]:
     """Entries from the top, each its line and, dim below it, its detail wrapped."""
+    return list(_timeline(tuple(entries), width, height))
+
+
+@lru_cache(4)
+def _timeline(entries: tuple[Entry, ...], width: int, height: int) -> tuple[Text, ...]:
     lines: list[Text] = []
     widest = max((len(f"{entry.step:,}") for entry in entries if entry.step is not None), default=1)
     for entry in entries:
         if len(lines) >= height:
             break
         lines += _told(entry, widest, width)
-    return lines[:height]
+    return tuple(lines[:height])
 
 
 def _told(entry: Entry, widest: int, width: int) -> Iterator[Text]:
@@ -240,10 +246,11 @@ def wrapped(text: str, room: int) -> list[str]:
     return lines
 
 
-def brief(story: Story, status: Status, width: int, height: int) -> list[Text]:
+def brief(entries: Sequence[Entry], story: Story, status: Status, width: int, height: int) -> list[Text]:
     """What the side panel says, in as few lines as a low or narrow terminal has."""
+    past = timeline(entries, width - 1, height)
     lines = [fit_text(part, width) for part in (_force_line(status), _figures_line(story, status)) if part]
-    return [*lines, *timeline(story.newest(3), width, max(1, height - len(lines)))][:height]
+    return [*lines, *[Text(" ").append_text(line) for line in past]][:height]
 
 
 def _force_line(status: Status) -> Text | None:
@@ -287,12 +294,17 @@ def fit_text(text: Text, width: int) -> Text:
 
 def footer(width: int, height: int, paused: bool, keys: Sequence[Key] = KEYS) -> list[Text]:
     """As many keys as `height` lines of `width` cells hold, the lowest ranks of them, in table order."""
+    return list(_footer(width, height, paused, tuple(keys)))
+
+
+@lru_cache(4)
+def _footer(width: int, height: int, paused: bool, keys: tuple[Key, ...]) -> tuple[Text, ...]:
     ranks = sorted(key.rank for key in keys if key.rank)
     for most in reversed(ranks):
         lines = _packed([key for key in keys if 0 < key.rank <= most], width, paused)
         if len(lines) <= height:
-            return lines
-    return []
+            return tuple(lines)
+    return ()
 
 
 def _packed(keys: Sequence[Key], width: int, paused: bool) -> list[Text]:

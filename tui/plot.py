@@ -7,6 +7,9 @@ from trainconsole.tui.axes import Limits
 from trainconsole.tui.raster import Canvas, Pen, dotted, filled, heights, polyline, spans, stippled
 from trainconsole.tui.survey import Envelope, Survey
 
+APART = 4
+"""Columns of dots between two points of the validation, at least."""
+
 
 def plotted(canvas: Canvas, survey: Survey, limits: Limits, *, log: bool, color: bool) -> None:
     """Draw all of a survey, the least important first. Limits of a logarithmic axis are exponents."""
@@ -20,10 +23,17 @@ def plotted(canvas: Canvas, survey: Survey, limits: Limits, *, log: bool, color:
     _ahead(canvas, survey, limits, log=log)
     _validation(canvas, survey, limits, log=log)
     _band(canvas, survey.line, survey, limits, Pen.LINE, log=log)
-    _points(canvas, survey.validation, limits, "●", Pen.POINT, log=log)
+    if not crowded(survey):
+        _points(canvas, survey.validation, limits, "●", Pen.POINT, log=log)
     _points(canvas, survey.best, limits, "★", Pen.BEST, log=log)
     if survey.cursor is not None:
         _cursor(canvas, survey.cursor)
+
+
+def crowded(survey: Survey) -> bool:
+    """Whether points would touch each other: then a line says more."""
+    x, _ = survey.validation
+    return len(x) > 2 and float(x[-1] - x[0]) / (len(x) - 1) < APART
 
 
 def scaled(values: Floats, *, log: bool) -> Floats:
@@ -70,7 +80,8 @@ def _validation(canvas: Canvas, survey: Survey, limits: Limits, *, log: bool) ->
     x, values = survey.validation
     rows = polyline(x, heights(scaled(values, log=log), *limits, up), across)
     line = spans(np.round(rows), np.round(rows), np.zeros(across, bool))
-    canvas.draw(dotted(filled(*line, up), 1, 2), Pen.VALIDATION)
+    dots = filled(*line, up)
+    canvas.draw(dots if crowded(survey) else dotted(dots, 1, 2), Pen.VALIDATION)
 
 
 def _points(canvas: Canvas, points: Envelope, limits: Limits, sign: str, pen: Pen, *, log: bool) -> None:

@@ -11,13 +11,18 @@ from trainconsole.engine.history import ROW, Rows
 from trainconsole.engine.messages import AnyEvent, Failed, Finished, Interrupted, Status
 from trainconsole.engine.schedules import Position
 from trainconsole.tui.feed import Feed
-from trainconsole.tui.plain import real
+from trainconsole.tui.plain import harmless, real
 from trainconsole.tui.scene import Mark, Scene
 from trainconsole.tui.standing import standing
 from trainconsole.tui.story import Story
+from trainconsole.tui.timeline import Entry
 from trainconsole.tui.track import Track
 
 NONE = np.zeros(0, ROW)
+Measured = tuple[tuple[int, Mapping[str, float]], ...]
+"""(step, values by name) of each validation."""
+Rates = tuple[tuple[int, float], ...]
+"""(step, rate)."""
 AHEAD = 120
 """Points of the learning rate that is still to come."""
 
@@ -32,13 +37,18 @@ class Sight:
         self.status = Status(pid=0, run=run.name)
         self.gone = False
         self._preset = preset
+        self._told: tuple[int, Measured, tuple[Mark, ...]] = (0, (), ())
+        self._ahead: tuple[object, Rates] = (None, ())
 
     def take(
         self, *, status: Status | None = None, events: Iterable[AnyEvent] = (), rows: Rows | None = None
     ) -> None:
         """Rows come with the events that precede them or later."""
         self.status = status or self.status
+        count = len(self.story.events)
         self.story.take(events)
+        if rows is None and len(self.story.events) == count:
+            return
         self.track.extend(NONE if rows is None else rows, self.story.forks)
 
     def read(self, feed: Feed) -> None:
@@ -55,6 +65,11 @@ class Sight:
             self.status = standing(self.run, self.story, self.track.last)
         except UserError:
             return
+
+    def newest(self, most: int) -> list[Entry]:
+        """The newest entries of the timeline; before them what keeps the host from going on."""
+        trouble = [Entry("warning", harmless(self.status.error))] if self.status.error else []
+        return [*trouble, *self.story.newest(most)][:most]
 
     @property
     def stage(self) -> str:
@@ -99,18 +114,34 @@ class Sight:
 
     def scene(self) -> Scene:
         """What there is to draw now."""
-        best = self.story.best
+        best, (_, validation, marks) = self.story.best, self._from_events()
         return Scene(
             track=self.track,
             steps=self.planned,
             metric=self.metric,
             epochs=float(self.status.epochs),
-            validation=tuple((e.step, figures(e.val)) for e in self.story.epochs if e.val is not None),
-            marks=tuple(Mark(e.step, e.command[0]) for e in self.story.changes),
+            validation=validation,
+            marks=marks,
             best=None if best is None else (best.step, best.value, best.metric),
-            ahead=() if self.over else ahead(self.status),
+            ahead=() if self.over else self._to_come(),
             stage=self.stage,
         )
+
+    def _from_events(self) -> tuple[int, Measured, tuple[Mark, ...]]:
+        """Worked out only when there are new ones: a long run has many."""
+        count = len(self.story.events)
+        if self._told[0] != count:
+            validation = tuple((e.step, figures(e.val)) for e in self.story.epochs if e.val is not None)
+            self._told = count, validation, tuple(Mark(e.step, e.command[0]) for e in self.story.changes)
+        return self._told
+
+    def _to_come(self) -> Rates:
+        """Worked out again once it would look different."""
+        status = self.status
+        key = status.plan, status.steps, status.epochs, status.step * AHEAD // max(status.steps, 1)
+        if key != self._ahead[0]:
+            self._ahead = key, ahead(status)
+        return self._ahead[1]
 
 
 def figures(measured: Mapping[str, float | None]) -> Mapping[str, float]:
@@ -118,7 +149,7 @@ def figures(measured: Mapping[str, float | None]) -> Mapping[str, float]:
     return {name: real(value) for name, value in measured.items()}
 
 
-def ahead(status: Status, points: int = AHEAD) -> tuple[tuple[int, float], ...]:
+def ahead(status: Status, points: int = AHEAD) -> Rates:
     """(step, rate) from the next update to the end of the run, as the plan in force has it."""
     if status.plan is None or status.steps <= status.step:
         return ()

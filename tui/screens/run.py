@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -21,6 +20,7 @@ from trainconsole.tui.left import Left
 from trainconsole.tui.screens.dialog import Dialog
 from trainconsole.tui.sight import Sight
 from trainconsole.tui.widgets.curves import Curves
+from trainconsole.tui.widgets.kept import Column, Row
 from trainconsole.tui.widgets.lines import Lines
 
 WIDE = 100
@@ -63,9 +63,9 @@ class RunScreen(Screen[Left]):
 
     def compose(self) -> ComposeResult:
         yield Lines(id="header")
-        with Horizontal(id="body"):
+        with Row(id="body"):
             yield Curves()
-            with Vertical(id="side"):
+            with Column(id="side"):
                 for name in ("in force", "so far", "timeline"):
                     panel = Lines(id=name.replace(" ", "-"), classes="panel")
                     panel.border_title = name
@@ -90,7 +90,7 @@ class RunScreen(Screen[Left]):
         try:
             reached = feed.connect()
         except UserError as error:
-            self.dismiss(Left("failed start", str(error)))
+            self._give_up(feed, str(error))
             return
         if reached:
             asyncio.get_running_loop().add_reader(feed.fileno(), self._readable, feed)
@@ -104,6 +104,8 @@ class RunScreen(Screen[Left]):
         try:
             with self.app._context():
                 self._hear(feed)
+        except UserError as error:
+            self._give_up(feed, str(error))
         except Exception as error:
             self._deafen(feed)
             self.call_later(_raise, error)
@@ -111,18 +113,12 @@ class RunScreen(Screen[Left]):
     def _hear(self, feed: Feed) -> None:
         """A status was pushed, or the host has left."""
         before = self.sight.status.last_seq
-        try:
-            heard = feed.listen()
-        except UserError as error:
-            self._deafen(feed)
-            self.dismiss(Left("failed start", str(error)))
-            return
+        heard = feed.listen()
         status = feed.status
         if heard and status is not None:
             self.sight.take(status=status)
             if status.error and self.sight.story.started is None and status.rows == 0 and status.last_seq < 0:
-                self._deafen(feed)
-                self.dismiss(Left("failed start", status.error))
+                self._give_up(feed, status.error)
                 return
             self._news(feed, status.last_seq != before)
         if not feed.live:
@@ -141,12 +137,33 @@ class RunScreen(Screen[Left]):
     def _gone(self, feed: Feed) -> None:
         """Nobody trains this run any more: what it left is all there is."""
         self._deafen(feed)
-        self.sight.read(feed)
+        if not self._read(feed):
+            return
         if self.sight.story.started is None and feed.failed:
-            self.dismiss(Left("failed start", feed.failed))
+            self._give_up(feed, feed.failed)
             return
         self.sight.settle()
         self.draw()
+
+    def _read(self, feed: Feed) -> bool:
+        """All that is new on disk; whether it could be read."""
+        try:
+            self.sight.read(feed)
+        except UserError as error:
+            self._give_up(feed, str(error))
+            return False
+        return True
+
+    def _go(self, left: Left) -> None:
+        """Leave, with whatever is open above."""
+        while self.app.screen is not self and self in self.app.screen_stack:
+            self.app.pop_screen()
+        self.dismiss(left)
+
+    def _give_up(self, feed: Feed, error: str) -> None:
+        """There is nothing to be shown, and this is why."""
+        self._deafen(feed)
+        self._go(Left("failed start", error))
 
     def _deafen(self, feed: Feed) -> None:
         if (number := feed.fileno()) >= 0:
@@ -167,8 +184,8 @@ class RunScreen(Screen[Left]):
             self._due = None
         if not self.is_mounted:
             return
-        if self._feed is not None:
-            self.sight.read(self._feed)
+        if self._feed is not None and not self._read(self._feed):
+            return
         self._draw_panels()
         if not self._waits:
             self.query_one(Curves).show(self.sight.scene())
@@ -202,10 +219,10 @@ class RunScreen(Screen[Left]):
             force.show(panels.in_force(status, force.size.width))
             far.show(panels.so_far(story, status, sight.metric, far.size.width))
             height = past.size.height
-            past.show(panels.timeline(story.newest(height), past.size.width, height))
+            past.show(panels.timeline(sight.newest(height), past.size.width, height))
         brief = self._lines("brief")
         if brief.display:
-            brief.show(panels.brief(story, status, size.width, brief.size.height))
+            brief.show(panels.brief(sight.newest(3), story, status, size.width, brief.size.height))
 
     def _lines(self, name: str) -> Lines:
         return self.query_one(f"#{name}", Lines)
@@ -297,11 +314,11 @@ class RunScreen(Screen[Left]):
         self.app.push_screen(dialogs.HelpScreen())
 
     def action_detach(self) -> None:
-        self.dismiss(Left("quit" if self.sight.over else "detached"))
+        self._go(Left("quit" if self.sight.over else "detached"))
 
     def action_leave(self) -> None:
         if self.sight.over:
-            self.dismiss(Left("quit"))
+            self._go(Left("quit"))
         else:
             from trainconsole.tui.screens import dialogs
 
@@ -320,7 +337,7 @@ class RunScreen(Screen[Left]):
             return
         self._told = True
         if self._leaves:
-            self.dismiss(Left("quit"))
+            self._go(Left("quit"))
         else:
             from trainconsole.tui import outcome
             from trainconsole.tui.screens import dialogs
@@ -330,9 +347,9 @@ class RunScreen(Screen[Left]):
 
     def _after(self, how: str | None) -> None:
         if how == "quit":
-            self.dismiss(Left("quit"))
+            self._go(Left("quit"))
         elif how == "resume":
-            self.dismiss(Left("resume"))
+            self._go(Left("resume"))
 
 
 def load_dialogs() -> None:

@@ -4,16 +4,17 @@ Textual sends a line from the left edge of a widget to the last cell that is dir
 tiles: side by side, each a widget that shows its part of the one picture.
 """
 
-from itertools import pairwise
+from collections.abc import Iterator
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 import numpy as np
 from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import ComposeResult
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
-from textual.widget import Widget
 
 from trainconsole.engine.history import Indices
 from trainconsole.tui import theme
@@ -24,6 +25,7 @@ from trainconsole.tui.raster import SPACE, Dots, Pen
 from trainconsole.tui.scene import Scene
 from trainconsole.tui.survey import Quantity
 from trainconsole.tui.view import View
+from trainconsole.tui.widgets.kept import Kept
 
 TILES, SMALL_TILES = 6, 3
 """The more, the fewer bytes a frame and the more work in Textual: with 12 a third less and a half more."""
@@ -53,7 +55,7 @@ OWN = {
 BOLD = (Pen.VALUE, Pen.LINE, Pen.POINT, Pen.BEST)
 
 
-class Tile(Widget):
+class Tile(Kept):
     """A part of the picture, as wide as the layout makes it."""
 
     DEFAULT_CSS = "Tile { width: 1fr; height: 1fr; }"
@@ -64,7 +66,7 @@ class Tile(Widget):
         return curve.strip(y, self.virtual_region.x, self.size.width)
 
 
-class Curve(Widget):
+class Curve(Kept):
     """One quantity over steps, epochs or time: `show` draws it. The class -active says that it has the keys.
 
     A `small` one is low and narrow.
@@ -87,6 +89,7 @@ class Curve(Widget):
         self._active = False
         self._styles: dict[tuple[int, bool], Style] = {}
         self._behind: RichColor | None = None
+        self._tiles: tuple[Size | None, list[tuple[Tile, int, int]]] = (None, [])
 
     def compose(self) -> ComposeResult:
         yield from (Tile() for _ in range(SMALL_TILES if self.small else TILES))
@@ -142,15 +145,14 @@ class Curve(Widget):
 
     def _send(self, changed: Dots) -> None:
         """Have the tiles send the cells that changed, (height, width)."""
-        for tile in self.children:
-            start = tile.virtual_region.x
-            part = changed[:, start : start + tile.size.width]
-            regions = []
-            for y in np.flatnonzero(part.any(axis=1)).tolist():
-                cells = np.flatnonzero(part[y])
-                regions.append(Region(int(cells[0]), y, int(cells[-1] - cells[0]) + 1, 1))
-            if regions:
-                tile.refresh(*regions)
+        if self._tiles[0] != self.size:
+            tiles = self.query_children(Tile)
+            self._tiles = self.size, [(tile, tile.virtual_region.x, tile.size.width) for tile in tiles]
+        rows, columns = np.nonzero(changed)
+        for tile, start, width in self._tiles[1]:
+            inside = (columns >= start) & (columns < start + width)
+            if inside.any():
+                tile.refresh(*_spans(rows[inside].tolist(), (columns[inside] - start).tolist()))
 
     @property
     def _ascii(self) -> bool:
@@ -175,3 +177,10 @@ class Curve(Widget):
             color = theme.TRAIN
         bold = pen in BOLD or (self._active and pen == Pen.NAME)
         return Style(color=color, bgcolor=background, bold=bold or None)
+
+
+def _spans(rows: list[int], columns: list[int]) -> Iterator[Region]:
+    """Of each row the cells from the first to the last; both (n,), in reading order."""
+    for row, cells in groupby(zip(rows, columns, strict=True), key=itemgetter(0)):
+        found = [column for _, column in cells]
+        yield Region(found[0], row, found[-1] - found[0] + 1, 1)

@@ -6,13 +6,13 @@ from typing import ClassVar
 import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
 from trainconsole.tui import keys
 from trainconsole.tui.scene import Reach, Scene
 from trainconsole.tui.view import View
 from trainconsole.tui.widgets.curve import Curve
+from trainconsole.tui.widgets.kept import Column, Row
 
 MAIN = ("loss", "metric")
 SMALL = ("lr", "grad_norm")
@@ -23,7 +23,7 @@ PAGE = 10
 """Columns that the cursor moves by where the window would be panned by its width."""
 
 
-class Curves(Vertical, can_focus=True):
+class Curves(Column, can_focus=True):
     """Takes the keys of the group `look`. `show` gives it what there is to draw; it draws when told to."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding(*entry) for entry in keys.bindings("look")]
@@ -42,7 +42,7 @@ class Curves(Vertical, can_focus=True):
     def compose(self) -> ComposeResult:
         yield Curve("loss", id="loss")
         yield Curve("metric", id="metric")
-        with Horizontal(id="small"):
+        with Row(id="small"):
             yield Curve("lr", id="lr", small=True)
             yield Curve("grad_norm", id="grad_norm", small=True)
 

@@ -7,12 +7,13 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
-from textual.widget import Widget
+
+from trainconsole.tui.widgets.kept import Kept
 
 
-class Lines(Widget):
+class Lines(Kept):
     """`show` replaces the text. Textual sends every dirty line again; this makes dirty only what differs."""
 
     can_focus = False
@@ -21,29 +22,45 @@ class Lines(Widget):
         super().__init__(id=id, classes=classes)
         self.texts: list[Text] = []
         self._strips: list[Strip] = []
-        self._laid: tuple[int, int] = (0, 0)
+        self._laid: Size | None = None
+        self._base: Style | None = None
 
     def show(self, texts: Sequence[Text]) -> None:
         """Lines from the top; what does not fit is cut."""
+        before, old, size = self.texts, self._strips, self.size
         self.texts = list(texts)
-        old, self._strips = self._strips, self._drawn()
-        for y in range(self.size.height):
-            changed = span(strip_at(old, y), strip_at(self._strips, y))
-            if changed is not None:
-                self.refresh(Region(changed[0], y, changed[1] - changed[0], 1))
+        kept = len(old) if size == self._laid else 0
+        self._strips = [
+            old[y] if y < kept and alike(before[y], text) else laid(text, size.width, self.base)
+            for y, text in enumerate(self.texts[: size.height])
+        ]
+        self._laid = size
+        spans = [(y, span(strip_at(old, y), strip_at(self._strips, y))) for y in range(size.height)]
+        regions = [Region(part[0], y, part[1] - part[0], 1) for y, part in spans if part is not None]
+        if regions:
+            self.refresh(*regions)
+
+    @property
+    def base(self) -> Style:
+        """What a cell looks like that nothing is said of; kept, since all ancestors are asked for it."""
+        if self._base is None:
+            self._base = self.rich_style
+        return self._base
+
+    def notify_style_update(self) -> None:
+        self._base = self._laid = None
+        super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
         if self._laid != self.size:
-            self._strips = self._drawn()
-        width = self.size.width
-        strip = strip_at(self._strips, y)
-        return (
-            strip.adjust_cell_length(width, self.rich_style) if strip else Strip.blank(width, self.rich_style)
-        )
+            self._laid = self.size
+            self._strips = [laid(text, self.size.width, self.base) for text in self.texts[: self.size.height]]
+        strip, width = strip_at(self._strips, y), self.size.width
+        return strip.adjust_cell_length(width, self.base) if strip else Strip.blank(width, self.base)
 
-    def _drawn(self) -> list[Strip]:
-        self._laid, (width, base) = self.size, (self.size.width, self.rich_style)
-        return [laid(text, width, base) for text in self.texts[: self.size.height]]
+
+def alike(old: Text, new: Text) -> bool:
+    return old.plain == new.plain and old.style == new.style and old.spans == new.spans
 
 
 def laid(text: Text, width: int, base: Style) -> Strip:

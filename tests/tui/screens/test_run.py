@@ -14,6 +14,7 @@ from wire import Wire
 from trainconsole.engine.messages import CommandApplied, CommandRejected, Status
 from trainconsole.tui import keys
 from trainconsole.tui.keys import KEYS
+from trainconsole.tui.left import Left
 from trainconsole.tui.screens.finished import FinishedScreen
 from trainconsole.tui.screens.help import HelpScreen
 from trainconsole.tui.screens.leave import LeaveScreen
@@ -305,3 +306,17 @@ def test_a_status_of_a_later_step_is_shown() -> None:
         assert "step 1,000" in stage.text("header")
 
     stage.play(steps)
+
+
+@pytest.mark.parametrize("key", ["plus", "s", "question_mark"])
+def test_a_record_that_cannot_be_read_is_left_with_the_reason(key: str) -> None:
+    stage = Stage()
+
+    async def steps(p: Pilot[None]) -> None:
+        await p.press(key)
+        await p.pause()
+        stage.wire.damaged = "events.jsonl: damaged"
+        stage.wire.hand(replace(sights.status(900), last_seq=5))
+        await p.pause(0.3)
+
+    assert stage.play(steps) == Left("failed start", "events.jsonl: damaged")
