@@ -115,18 +115,24 @@ class ConsoleApp(StyledApp[Left]):
             self.exit(Left("failed start", str(error)))
 
     def _start(self, launch: "Launch") -> None:
+        from trainconsole.engine import live
         from trainconsole.engine.spawn import start_detached
+        from trainconsole.tui.runs import still_training
 
+        notice = still_training(live.live())
         pid = self._starter.submit(start_detached, launch).result()
-        self._open(launch.path, pid, launch.preset)
+        self._open(launch.path, pid, launch.preset, notice or "")
 
-    def _open(self, run: Path, pid: int | None = None, preset: str = "") -> None:
+    def _open(self, run: Path, pid: int | None = None, preset: str = "", notice: str = "") -> None:
         from trainconsole.tui.feed import Feed
         from trainconsole.tui.screens.run import RunScreen
         from trainconsole.tui.sight import Sight
 
         self.run_path = run
-        self.push_screen(RunScreen(Sight(run, preset), Feed(run, pid)), self._left)
+        sight = Sight(run, preset)
+        if notice:
+            sight.story.say(notice)
+        self.push_screen(RunScreen(sight, Feed(run, pid)), self._left)
 
     def _left(self, left: Left | None) -> None:
         run = self.run_path

@@ -46,6 +46,10 @@ class Story:
         self._open.pop(name, None)
         self.entries.append(timeline.refused(name, command, reason))
 
+    def say(self, text: str) -> None:
+        """Something to know that is no event of this run."""
+        self.entries.append(Entry("warning", text))
+
     def abandon(self, reason: str) -> None:
         """Nobody will answer what is open."""
         for name, entry in list(self._open.items()):
