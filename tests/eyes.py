@@ -29,8 +29,8 @@ SIGHTS: dict[Sight, Vector] = {
         [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
     ),
 }
-"""Of linear RGB, severity 1.0. G. M. Machado, M. M. Oliveira, L. A. F. Fernandes: A Physiologically-based Model
-for Simulation of Color Vision Deficiency. IEEE TVCG 15(6), 2009."""
+"""Of linear RGB, severity 1.0. G. M. Machado, M. M. Oliveira, L. A. F. Fernandes: A Physiologically-based
+Model for Simulation of Color Vision Deficiency. IEEE TVCG 15(6), 2009."""
 
 TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]

@@ -292,8 +292,12 @@ def fit_text(text: Text, width: int) -> Text:
     return text
 
 
-def footer(width: int, height: int, paused: bool, keys: Sequence[Key] = KEYS) -> list[Text]:
-    """As many keys as `height` lines of `width` cells hold, the lowest ranks of them, in table order."""
+def footer(width: int, height: int, paused: bool, over: bool = False) -> list[Text]:
+    """As many keys as `height` lines of `width` cells hold, the lowest ranks of them, in table order.
+
+    A run that is over has no use for those that steer.
+    """
+    keys = [key for key in KEYS if not (over and key.group == "steer")]
     return list(_footer(width, height, paused, tuple(keys)))
 
 

@@ -25,6 +25,8 @@ def number(value: Any) -> str:
 
 def rate(value: float) -> str:
     """A learning rate: 1e-3, 5e-4, 2.5e-4."""
+    if value == 0:
+        return "0"
     mantissa, _, exponent = f"{value:.2e}".partition("e")
     return f"{float(mantissa):g}e{int(exponent)}"
 

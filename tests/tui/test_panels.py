@@ -70,7 +70,7 @@ def test_the_rate_is_that_of_the_next_step() -> None:
     """in_force is pushed now and then, the plan says it at any step."""
     shown = plain(panels.in_force(replace(MID, step=0, epochs_done=0.0), 40))
     assert "rate      1e-3" in shown
-    assert "rate      0e0" in plain(panels.in_force(replace(MID, step=2000, epochs_done=10.0), 40))
+    assert "rate      0" in plain(panels.in_force(replace(MID, step=2000, epochs_done=10.0), 40))
 
 
 def test_so_far() -> None:
@@ -120,3 +120,10 @@ def test_a_narrow_terminal_has_it_in_three_lines() -> None:
                                 "patience", "3/5"]  # fmt: skip
     assert shown[1].startswith(" train 0.1432 0.9688  val 0.3237 0.8985  best 0.8379 at epoch 3")
     assert "epoch 4" in shown[2]
+
+
+def test_a_run_that_is_over_takes_no_command() -> None:
+    text = "\n".join(plain(panels.footer(120, 2, paused=False, over=True)))
+    assert "z enlarge" in text
+    assert "q quit" in text
+    assert "optimizer" not in text

@@ -11,7 +11,7 @@ def test_control_characters_cannot_drive_the_terminal() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1e-3, "1e-3"), (5e-4, "5e-4"), (2.5e-4, "2.5e-4"), (0.1, "1e-1"), (1.0, "1e0"), (0.0, "0e0")],
+    [(1e-3, "1e-3"), (5e-4, "5e-4"), (2.5e-4, "2.5e-4"), (0.1, "1e-1"), (1.0, "1e0"), (0.0, "0")],
 )
 def test_rates(value: float, text: str) -> None:
     assert rate(value) == text

@@ -49,7 +49,7 @@ RUNS = sights.RUN.parent.name
 
 @pytest.fixture(autouse=True)
 def anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What the machine, its time zone, the directory and the environment have to do with a picture: nothing."""
+    """The machine, its time zone, the directory and the environment have nothing to do with a picture."""
     if refusal := pins.refusal():
         pytest.fail(refusal, pytrace=False)
     with monkeypatch.context() as patch:
@@ -98,8 +98,8 @@ STAGES: dict[str, Callable[[], Sight]] = {
     "forked": sights.forked,
 }
 DIALOGS: dict[str, Sequence[str]] = {
-    "schedule": ["s", "c", "o", "s"],
-    "optimizer": ["o", "s", "g", "d"],
+    "schedule": ["s", "l"],
+    "optimizer": ["o", "s"],
     "regularise": ["w"],
     "stop": ["e"],
     "leave": ["q"],

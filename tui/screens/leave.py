@@ -1,6 +1,8 @@
 """Quit: leave the run training, or stop it."""
 
-from typing import Literal
+from typing import ClassVar, Literal
+
+from textual.binding import Binding, BindingType
 
 from trainconsole.engine.messages import Status
 from trainconsole.tui.plain import seconds
@@ -10,7 +12,9 @@ Leaving = Literal["detach", "stop", ""]
 
 
 class LeaveScreen(Few[Leaving]):
-    """Dismissed with how to leave, "" for not at all."""
+    """Dismissed with how to leave, "" for not at all. Ctrl-C, a second time, leaves it training."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "detach", show=False, priority=True)]
 
     def __init__(self, status: Status) -> None:
         left = "" if status.time_left is None else f", {seconds(status.time_left)} to go"
@@ -19,3 +23,6 @@ class LeaveScreen(Few[Leaving]):
             Offer("s", "stop and save", "at the next step, with a checkpoint", "stop"),
         )
         super().__init__("quit", offers, "")
+
+    def action_detach(self) -> None:
+        self.dismiss("detach")

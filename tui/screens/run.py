@@ -213,7 +213,7 @@ class RunScreen(Screen[Left]):
         self._draw_header()
         paused = sight.stage == "paused"
         footer = self._lines("footer")
-        footer.show(panels.footer(size.width, footer.size.height, paused))
+        footer.show(panels.footer(size.width, footer.size.height, paused, sight.over))
         if self.query_one("#side").display:
             force, far, past = (self._lines(name) for name in ("in-force", "so-far", "timeline"))
             force.show(panels.in_force(status, force.size.width))

@@ -320,3 +320,15 @@ def test_a_record_that_cannot_be_read_is_left_with_the_reason(key: str) -> None:
         await p.pause(0.3)
 
     assert stage.play(steps) == Left("failed start", "events.jsonl: damaged")
+
+
+def test_ctrl_c_twice_leaves_it_training() -> None:
+    stage = Stage()
+
+    async def steps(p: Pilot[None]) -> None:
+        await p.press("ctrl+c")
+        await p.pause()
+        await p.press("ctrl+c")
+
+    assert stage.play(steps) == Left("detached")
+    assert stage.wire.sent == []
