@@ -1,4 +1,4 @@
-"""A whole session at the keyboard: a run is started, watched, steered, lost, found again, stopped, replayed."""
+"""A session at the keyboard: a run is started, watched, steered, lost, found again, stopped, replayed."""
 
 import re
 from collections.abc import Callable

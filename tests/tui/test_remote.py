@@ -90,7 +90,12 @@ class Sshd:
 
     def __call__(self, *words: str) -> list[str]:
         """ssh to it, with a terminal there, for one command."""
-        options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
+        options = [
+            "BatchMode=yes",
+            "StrictHostKeyChecking=no",
+            "UserKnownHostsFile=/dev/null",
+            "LogLevel=ERROR",
+        ]
         return [
             *(self.client, "-tt", "-F", "none", "-i", str(self.folder / "user"), "-p", str(self.port)),
             *(word for option in options for word in ("-o", option)),

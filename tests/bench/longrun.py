@@ -1,0 +1,114 @@
+"""A record of 10 million steps, 400 MB, made up: read and drawn in full, drawn again, zoomed into."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from bench.memory import resident
+from bench.table import Row, row
+from trainconsole.engine.history import ROW, Rows
+from trainconsole.engine.messages import Status
+from trainconsole.tui.feed import Feed
+from trainconsole.tui.picture import pictured
+from trainconsole.tui.sight import Sight
+from trainconsole.tui.survey import Quantity
+from trainconsole.tui.view import View
+
+STEPS = 10_000_000
+BLOCK = 1_000_000
+TURNS = 5
+FRAMES = 60
+ARRAYS = 8 + 8 + 4 * 4 + 4 * 24 / 31
+"""Bytes a step: the columns that the console keeps, and the sums above four of them."""
+NEW = 500
+"""Rows between two frames."""
+SIZES: dict[Quantity, tuple[int, int]] = {
+    "loss": (82, 15),
+    "metric": (82, 15),
+    "lr": (41, 7),
+    "grad_norm": (41, 7),
+}
+"""The curves of a terminal of 120 by 40."""
+
+
+def rows() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder)
+        written(run)
+        opened(run)
+        took: list[float] = []
+        for _ in range(TURNS):
+            # The one before must go first: two of them would be measured.
+            sight: Sight | None = None
+            before = resident(os.getpid())
+            seconds, sight = opened(run)
+            more = resident(os.getpid()) - before - ARRAYS * STEPS / 2**20
+            took.append(seconds)
+        yield row("10 M steps: attach to first full curves", "", took, 1, better="below", unit="s")
+        assert sight is not None
+        yield from drawn(sight)
+        yield Row("10 M steps: memory beyond the arrays", "", more, more, more, unit="MB")
+
+
+def opened(run: Path) -> tuple[float, Sight]:
+    """Seconds from nothing read to the first picture of every curve."""
+    began = time.perf_counter()
+    sight = Sight(run)
+    sight.take(status=Status(pid=0, run="bench", steps=STEPS, epochs=100))
+    sight.read(Feed(run))
+    _picture(sight, View())
+    return time.perf_counter() - began, sight
+
+
+def drawn(sight: Sight) -> Iterator[Row]:
+    """What one frame costs while the run goes on, and one that shows another window."""
+    more = made(STEPS, NEW * FRAMES)
+    frames = []
+    for frame in range(FRAMES):
+        frames.append(_timed(lambda at=frame: _grow(sight, more[at * NEW : (at + 1) * NEW])))
+    yield row("10 M steps: redraw", "500 new rows", frames, 5, better="below", unit="ms")
+    view, zooms = View(), []
+    for frame in range(FRAMES):
+        reach = sight.scene().reach("step")
+        view = view.zoomed(0.5, reach) if frame % 20 < 19 else view.whole()
+        zooms.append(_timed(lambda shown=view: _picture(sight, shown)))
+    yield row("10 M steps: zoom", "", zooms, 5, better="below", unit="ms")
+
+
+def _grow(sight: Sight, rows: Rows) -> None:
+    sight.take(rows=rows)
+    _picture(sight, View())
+
+
+def _picture(sight: Sight, view: View) -> None:
+    scene = sight.scene()
+    for quantity, size in SIZES.items():
+        pictured(scene, view, quantity, size)
+
+
+def _timed(work: Callable[[], None]) -> float:
+    """Milliseconds."""
+    began = time.perf_counter()
+    work()
+    return 1e3 * (time.perf_counter() - began)
+
+
+def written(run: Path) -> None:
+    with open(run / "metrics.bin", "wb") as file:
+        for start in range(0, STEPS, BLOCK):
+            file.write(made(start, BLOCK).tobytes())
+
+
+def made(start: int, count: int) -> Rows:
+    """Rows `start` + 1 to `start` + `count` of a noisy run."""
+    noise, rows = np.random.default_rng(start), np.zeros(count, ROW)
+    step = np.arange(start + 1, start + count + 1)
+    rows["step"], rows["epoch"], rows["time"] = step, step // 100_000 + 1, step * 5e-4
+    rows["loss"] = 2 * np.exp(-step / (STEPS / 5)) + noise.gamma(2, 0.05, count)
+    rows["metric"] = np.clip(1 - np.exp(-step / (STEPS / 5)) + noise.normal(0, 0.03, count), 0, 1)
+    rows["lr"], rows["grad_norm"] = 1e-3 * (1 - step / (2 * STEPS)), noise.gamma(3, 0.2, count)
+    return rows
