@@ -7,6 +7,7 @@ import logging
 import os
 import queue
 import shutil
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from trainconsole.engine.reporter import Reporter
 
 SIGNAL_CODES = {"SIGINT": 130, "SIGTERM": 143}
+SWITCH = 0.001
+"""Seconds that the training goes on while another thread, which has a command, waits for the interpreter."""
 
 log = logging.getLogger("trainconsole")
 
@@ -74,6 +77,7 @@ class Host:
         return self._report.status if self._report else self._early
 
     def start(self) -> None:
+        sys.setswitchinterval(SWITCH)
         self._thread.start()
 
     def close(self, linger: float = 0.0) -> None:

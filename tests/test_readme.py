@@ -1,5 +1,6 @@
 """What README.md shows is run, what it lists is complete."""
 
+import html
 import re
 import shlex
 import subprocess
@@ -18,8 +19,10 @@ from trainconsole.engine import choices, config, grammar, tasks
 from trainconsole.engine.history import ROW
 from trainconsole.engine.reading import variants
 from trainconsole.tui.cli import main
+from trainconsole.tui.keys import ASKED, KEYS, Asked, Key
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 UNIONS = (config.AnyData, config.AnyModel, choices.AnyLoss, choices.AnyOptimizer, choices.AnySchedule)
 SECTIONS = (config.RunConfig, config.Split, config.Augment, config.Clip, config.Regularisation)
@@ -153,6 +156,86 @@ def test_every_option_is_listed(option: str) -> None:
 )
 def test_commands_are_of_the_grammar(verb: str) -> None:
     assert f"| `{verb}" in README
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.shown)
+def test_every_key_is_in_the_table(key: Key) -> None:
+    signs = " ".join(f"`{sign}`" for sign in key.shown.split())
+    assert f"| {signs} | {key.help} |\n" in README
+
+
+@pytest.mark.parametrize("asked", [asked for asked in ASKED if asked.start], ids=lambda asked: asked.name)
+def test_what_has_no_key_is_listed(asked: Asked) -> None:
+    assert f"`{asked.name}`" in " ".join(README.split())
+
+
+def words(picture: Path) -> str:
+    """What a picture of the console says, its lines joined."""
+    texts = re.findall(r"<text[^>]*>([^<]+)<", picture.read_text())
+    return " ".join(html.unescape(" ".join(texts)).split())
+
+
+@pytest.fixture(scope="module")
+def picture() -> Path:
+    (source,) = re.findall(r'<img src="([^"]+)"', README)
+    return ROOT / str(source)
+
+
+def made() -> str:
+    """The commands that make the picture."""
+    (block,) = [text for text in blocks("sh") if "--svg docs/" in text]
+    return block
+
+
+def test_the_picture_is_the_console(picture: Path) -> None:
+    assert f"--svg {picture.relative_to(ROOT)} " in made()
+    said = words(picture)
+    for part in (
+        "digits",
+        "loss",
+        "accuracy",
+        "learning rate",
+        "gradient norm",
+        "in force",
+        "so far",
+        "timeline",
+    ):
+        assert part in said
+    for key in KEYS:
+        assert key.rank == 0 or key.group != "steer" or key.keys == "space" or key.brief in said
+    for scripted in re.findall(r'--at "epoch \d+: (?:optimizer )?([^"]+)"', made()):
+        assert scripted in said
+    assert picture.stat().st_size < 150_000
+    assert not re.search(r"url\((?!#)|href|@font-face", picture.read_text()), "it must need no other file"
+
+
+@pytest.mark.slow
+def test_the_picture_comes_of_its_commands(picture: Path, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    shell = f'trainconsole() {{ {sys.executable} -m trainconsole.tui "$@"; }}\n{made()}wait'
+    done = subprocess.run(
+        ["timeout", str(2 * PATIENCE), "bash", "-c", shell],
+        cwd=tmp_path,
+        env=environment(XDG_STATE_HOME=str(tmp_path / "state")),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    drawn = words(tmp_path / picture.relative_to(ROOT))
+    for part in ("paused", "timeline", *re.findall(r'--at "epoch \d+: (?:optimizer )?([^"]+)"', made())):
+        assert part in drawn
+
+
+def test_links_lead_somewhere() -> None:
+    headings = {
+        re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-")
+        for line in BLOCK.sub("", README).splitlines()
+        if line.startswith("#")
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert target[1:] in headings if target.startswith("#") else (ROOT / target).exists(), target
 
 
 def test_lines_are_not_too_long_to_read() -> None:

@@ -5,6 +5,7 @@ import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from select import select
 from typing import Any
 
 from textual.screen import Screen
@@ -17,6 +18,8 @@ from trainconsole.tui.sight import Sight
 from trainconsole.tui.styled import StyledApp
 
 SMALLEST, LARGEST = (20, 5), (400, 200)
+ANSWER = 5.0
+"""Seconds that a host may take to say how it stands."""
 CELL, LINE, RAISED = 12.2, 24.4, 18.5
 """Of rich's SVG: width and height of a cell, and how far the top of its background is above the text's y."""
 DOT = 4.0
@@ -41,16 +44,31 @@ class Studio(StyledApp[None]):
 
 
 def to_svg(run: Path, file: Path, size: tuple[int, int]) -> None:
-    """Write what the console shows of `run` on a terminal of `size` (columns, lines). Raises UserError."""
+    """Write what the console shows of `run`, live or over, on a terminal of `size` (columns, lines).
+
+    Raises UserError.
+    """
     if not all(low <= value <= high for low, value, high in zip(SMALLEST, size, LARGEST, strict=True)):
         raise UserError(f"--size: from {SMALLEST[0]}x{SMALLEST[1]} to {LARGEST[0]}x{LARGEST[1]}")
-    sight = Sight(run)
-    sight.read(Feed(run))
-    sight.settle()
+    sight = _seen(run)
     try:
         replace_file(file, asyncio.run(_drawn(RunScreen(sight), size)).encode())
     except OSError as error:
         raise UserError(f"cannot write {file}: {error.strerror}") from None
+
+
+def _seen(run: Path) -> Sight:
+    sight, feed = Sight(run), Feed(run)
+    try:
+        # A host pushes its status to whoever connects.
+        heard = feed.connect() and select([feed], [], [], ANSWER)[0] and feed.listen()
+        sight.take(status=feed.status)
+        sight.read(feed)
+    finally:
+        feed.close()
+    if not heard:
+        sight.settle()
+    return sight
 
 
 async def _drawn(screen: RunScreen, size: tuple[int, int]) -> str:

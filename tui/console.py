@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from trainconsole.tui.begin import Conclude
 
 
+PACE = 250
+"""How often a second Textual looks whether there is something to send: an answer waits for 4 ms at most."""
+
+
 def open_console(
     *,
     runs_dir: Path,
@@ -31,6 +35,7 @@ def open_console(
     `conclude` is asked after a run that finished: for another exit code, and a last line. Raises UserError
     where the events of the run at `path` are damaged.
     """
+    os.environ.setdefault("TEXTUAL_FPS", str(PACE))
     # All that is imported stays; the app has the collector on once its first frame is out.
     gc.disable()
     from trainconsole.tui.app import ConsoleApp

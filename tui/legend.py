@@ -1,5 +1,7 @@
 """What stands upon the border of a curve: name, value, legend or what the cursor reads. Knows no Textual."""
 
+from itertools import accumulate
+
 import numpy as np
 
 from trainconsole.tui import axes
@@ -71,7 +73,7 @@ def _notes(scene: Scene, view: View, quantity: Quantity) -> str:
 
 def _fitting(texts: list[Text], room: int) -> list[Text]:
     """As many as there is room for."""
-    ends = np.cumsum([_length(text) for text in texts])
+    ends = accumulate(_length(text) for text in texts)
     return [text for text, end in zip(texts, ends, strict=True) if end <= room]
 
 

@@ -78,6 +78,8 @@ def _validation(canvas: Canvas, survey: Survey, limits: Limits, *, log: bool) ->
     """A thin line from point to point."""
     across, up = canvas.dots
     x, values = survey.validation
+    if not len(x):
+        return
     rows = polyline(x, heights(scaled(values, log=log), *limits, up), across)
     line = spans(np.round(rows), np.round(rows), np.zeros(across, bool))
     dots = filled(*line, up)
@@ -85,6 +87,8 @@ def _validation(canvas: Canvas, survey: Survey, limits: Limits, *, log: bool) ->
 
 
 def _points(canvas: Canvas, points: Envelope, limits: Limits, sign: str, pen: Pen, *, log: bool) -> None:
+    if not len(points[0]):
+        return
     across, up = canvas.dots
     rows = heights(scaled(points[1], log=log), *limits, up)
     for x, row in zip(*(side.tolist() for side in (points[0], rows)), strict=True):

@@ -84,7 +84,7 @@ class Canvas:
 
 def heights(values: Floats, low: float, high: float, dots: int) -> Floats:
     """The dot, from 0 at `low`, of each value; NaN stays. Beyond the limits below 0 or above dots - 1."""
-    shares = np.clip((values - low) / (high - low), -1, 2)
+    shares = np.minimum(np.maximum((values - low) / (high - low), -1), 2)
     return np.where(shares == 1, dots - 1.0, np.floor(shares * dots))
 
 

@@ -87,6 +87,9 @@ def read(scene: Scene, view: View, quantity: Quantity, step: float) -> float:
     place = int(track.places("step", np.array([step]))[0]) - 1
     if place < 0:
         return float("nan")
+    if window == 1:
+        value = float(track.take(quantity, np.array([place]))[0])
+        return value if np.isfinite(value) else float("nan")
     return float(track.smoothed(quantity, np.array([place]), window)[0])
 
 
@@ -103,7 +106,8 @@ def _smoothed(scene: Scene, quantity: Quantity, places: Indices, window: int, ra
     counts = np.diff(places)
     samples = int(np.clip(-(-2 * counts.max(initial=0) // window), 1, SAMPLES))
     back = counts[:, None] * np.arange(samples) // samples
-    at = np.maximum(places[1:, None] - 1 - back, 0)
+    # Columns without rows ask for the same each time: what is the same is not worked out again.
+    at = np.maximum(np.where(counts[:, None] > 0, places[1:, None] - 1 - back, 0), 0)
     means = scene.track.smoothed(quantity, at.ravel(), window).reshape(-1, samples)
     means[np.isnan(raw)] = np.nan
     return np.fmin.reduce(means, axis=1), np.fmax.reduce(means, axis=1)

@@ -110,7 +110,8 @@ class Track:
         key = (name, what, len(starts))
         if key in self._kept:
             old_starts, old_stops, old = self._kept[key]
-            at = np.flatnonzero((starts != old_starts) | (stops != old_stops))
+            some = (starts < stops) | (old_starts < old_stops)
+            at = np.flatnonzero(((starts != old_starts) | (stops != old_stops)) & some)
             found = old.replaced(at, self._reduced(name, starts[at], stops[at], what)) if len(at) else old
         else:
             found = self._reduced(name, starts, stops, what)
@@ -120,7 +121,11 @@ class Track:
         return found
 
     def _reduced(self, name: str, starts: Indices, stops: Indices, what: What) -> Summary:
-        found, parts = Summary.empty(len(starts)), {"extremes": what == "extremes", "sums": what == "sums"}
+        parts = {"extremes": what == "extremes", "sums": what == "sums"}
+        if len(self._pieces) == 1:
+            begin = self._pieces[0][0]
+            return self._pyramids[name].reduce(starts + begin, stops + begin, **parts)
+        found = Summary.empty(len(starts))
         for (start, stop), place in zip(self._pieces, self._places, strict=False):
             first, last = (np.clip(ends - place, 0, stop - start) + start for ends in (starts, stops))
             at = np.flatnonzero(last > first)

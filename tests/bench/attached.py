@@ -8,12 +8,13 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.table import Row, row
 from bench.terminal import Terminal, ours, processor_time
-from bench.training import seconds_a_step, secluded, training
+from bench.training import secluded, seconds_a_step, training
 from trainconsole.engine import record
 
 PAIRS = 12
@@ -76,7 +77,7 @@ def window(run: Path, console: Terminal | None = None) -> Window:
         places.append(record.count_rows(run))
     took = time.monotonic() - began
     after, count = _spent(console)
-    first, second = (seconds_a_step(run, a, b) for a, b in zip(places, places[1:], strict=False))
+    first, second = (seconds_a_step(run, a, b) for a, b in pairwise(places))
     return Window(first, second, (after - used) / took, (count - sent) / took)
 
 

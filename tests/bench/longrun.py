@@ -4,6 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -67,15 +68,13 @@ def opened(run: Path) -> tuple[float, Sight]:
 def drawn(sight: Sight) -> Iterator[Row]:
     """What one frame costs while the run goes on, and one that shows another window."""
     more = made(STEPS, NEW * FRAMES)
-    frames = []
-    for frame in range(FRAMES):
-        frames.append(_timed(lambda at=frame: _grow(sight, more[at * NEW : (at + 1) * NEW])))
+    frames = [_timed(partial(_grow, sight, more[at : at + NEW])) for at in range(0, NEW * FRAMES, NEW)]
     yield row("10 M steps: redraw", "500 new rows", frames, 5, better="below", unit="ms")
     view, zooms = View(), []
     for frame in range(FRAMES):
         reach = sight.scene().reach("step")
         view = view.zoomed(0.5, reach) if frame % 20 < 19 else view.whole()
-        zooms.append(_timed(lambda shown=view: _picture(sight, shown)))
+        zooms.append(_timed(partial(_picture, sight, view)))
     yield row("10 M steps: zoom", "", zooms, 5, better="below", unit="ms")
 
 

@@ -36,6 +36,8 @@ SMALL, BIG = (80, 24), (120, 40)
 SIZES = pytest.mark.parametrize("size", [SMALL, BIG], ids=lambda size: f"{size[0]}x{size[1]}")
 STILL = 3
 """Looks in a row at which nothing has changed: it has been drawn."""
+DIMS = 0.66
+"""Textual's own."""
 MORNING = 1767348000
 """2026-01-02 10:00 UTC, in seconds since 1970."""
 LOG = """\
@@ -52,6 +54,8 @@ def anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The machine, its time zone, the directory and the environment have nothing to do with a picture."""
     if refusal := pins.refusal():
         pytest.fail(refusal, pytrace=False)
+    if constants.DIM_FACTOR != DIMS:
+        pytest.fail("unset TEXTUAL_DIM_FACTOR: textual reads it when it is imported", pytrace=False)
     with monkeypatch.context() as patch:
         for name in os.environ:
             if name.startswith("TEXTUAL_") and not name.startswith("TEXTUAL_SNAPSHOT_"):

@@ -125,14 +125,16 @@ class RunScreen(Screen[Left]):
             self._gone(feed)
 
     def _news(self, feed: Feed, events: bool) -> None:
-        """An answer that somebody waits for is shown at once, the rest with the next frame."""
+        """An answer that somebody waits for is shown at once, the curves with the next frame."""
         waited = self.sight.story.waits
         if events:
             self.sight.take(events=feed.events())
-        if events and (waited or self.sight.over):
+        if events and self.sight.over:
             self.draw()
-        else:
-            self.changed()
+            return
+        if events and waited and self.is_mounted:
+            self._draw_panels()
+        self.changed()
 
     def _gone(self, feed: Feed) -> None:
         """Nobody trains this run any more: what it left is all there is."""
@@ -257,7 +259,8 @@ class RunScreen(Screen[Left]):
             story.request(self._feed.send(command), command)
         except UserError as error:
             story.refuse("", command, str(error))
-        self.draw()
+        self._draw_panels()
+        self.changed()
 
     def _send_all(self, commands: Sequence[str] | None) -> None:
         for command in commands or ():
