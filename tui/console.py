@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from trainconsole.tui.begin import Conclude
 
 
-PACE = 250
-"""How often a second Textual looks whether there is something to send: an answer waits for 4 ms at most."""
+PACE = 1000
+"""How often a second Textual looks whether there is something to send: an answer waits for 1 ms at most."""
 
 
 def open_console(
@@ -55,18 +55,18 @@ def open_console(
     if app.run_path is None:
         sys.exit(0)
     if left is not None and left.how == "detached":
-        print(detached(app.run_path), file=sys.stderr)
+        print(detached(app.run_path, paused=left.paused), file=sys.stderr)
         sys.exit(0)
     sys.exit(_conclude(app.run_path, conclude))
 
 
-def detached(run: Path) -> str:
+def detached(run: Path, *, paused: bool) -> str:
     """What to know of a run that goes on without this terminal."""
     from trainconsole.engine import logind
 
     name = harmless(run.name)
     lines = [
-        f"detached: {name} goes on training",
+        f"detached: {name} {'stays paused' if paused else 'goes on training'}",
         f"'trainconsole attach {name}' comes back, 'trainconsole stop {name}' ends it",
     ]
     return "\n".join([*lines, *filter(None, [logind.warning()])])

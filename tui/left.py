@@ -6,7 +6,8 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Left:
-    """Why a run's screen was left; `error` where its start failed."""
+    """Why a run's screen was left; `error` where its start failed, `paused` where it trains no further."""
 
     how: Literal["detached", "quit", "resume", "failed start"]
     error: str = ""
+    paused: bool = False

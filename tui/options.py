@@ -10,7 +10,9 @@ device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), help="Default: auto."
 )
 threads_option = click.option(
-    "--threads", type=click.IntRange(1, 1024), help="Threads that torch uses (default: all cores, one for a small MLP)."
+    "--threads",
+    type=click.IntRange(1, 1024),
+    help="Threads that torch uses (default: all cores, one for a small MLP).",
 )
 data_dir_option = click.option(
     "--data-dir",

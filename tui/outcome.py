@@ -55,12 +55,13 @@ def told(run: Path, events: Sequence[AnyEvent]) -> Outcome:
     last = events[-1] if events else None
     ended = last if isinstance(last, End) else None
     finished = isinstance(ended, Finished)
+    kept = _kept(events) if finished else ""
     return Outcome(
         run=run,
         event=ended,
         log=() if finished or isinstance(ended, Interrupted) else tail(run / "host.log"),
-        kept=_kept(events) if finished else "",
-        saved=_saved(run, ("best", "last") if finished else ("last",)),
+        kept=kept,
+        saved=_saved(run, ("last", "best") if kept == "last" else ("best", "last")),
     )
 
 

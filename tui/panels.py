@@ -73,7 +73,9 @@ def header(preset: str, stage: str, status: Status, device: str, width: int) -> 
         "epoch": f"epoch {status.epoch}/{status.epochs}",
         "step": f"step {status.step:,}",
         "left": f"{seconds(status.time_left)} left" if stage in ("training", "evaluating") else "",
-        "speed": f"{_speed(status.steps_per_second)} steps/s" if stage != "finished" else "",
+        "speed": f"{_speed(status.steps_per_second)} steps/s"
+        if stage in STAGES and stage != "finished"
+        else "",
         "percent": f"{status.step / status.steps:.0%}",
         "device": device,
     }
@@ -153,8 +155,10 @@ def _rate(status: Status) -> float:
 
 def _schedule(status: Status) -> tuple[str, str]:
     name, _, parameters = str(status.in_force.get("schedule", "")).partition(" ")
-    left = max(0, status.steps - status.step)
-    return harmless(name), harmless(parameters) or (f"{left:,} to go" if name != "constant" else "")
+    left = status.steps - status.step if status.plan is not None else 0
+    return harmless(name), harmless(parameters) or (
+        f"{left:,} to go" if left > 0 and name != "constant" else ""
+    )
 
 
 def _hyper(values: Mapping[str, Any]) -> str:
@@ -297,7 +301,7 @@ def footer(width: int, height: int, paused: bool, over: bool = False) -> list[Te
 
     A run that is over has no use for those that steer.
     """
-    keys = [key for key in KEYS if not (over and key.group == "steer")]
+    keys = [key for key in KEYS if not (over and (key.group == "steer" or key.action == "detach"))]
     return list(_footer(width, height, paused, tuple(keys)))
 
 

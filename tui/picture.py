@@ -97,6 +97,10 @@ def _room(size: tuple[int, int]) -> Room:
     return Room(width - 2 * edge - gutter, height - 2 * edge - below, edge, gutter, below)
 
 
+ROWS_APART = 3
+"""Between two ticks upwards at least: at one and two rows apart they would seem to be uneven."""
+
+
 def _limits(survey: Survey, previous: Limits | None, *, log: bool) -> Limits:
     extent = survey.extent(log=log)
     if extent is None:
@@ -121,7 +125,7 @@ def _backdrop(
             written(sheet, 0, row, [(first + "─" * (width - 2) + last, Pen.BORDER)])
     if not room.gutter:
         return sheet
-    up = _cells(axes.y_ticks(limits, min(room.height // 2 + 1, 6), log=log), limits, room.height)
+    up = _cells(axes.y_ticks(limits, min(room.height // ROWS_APART + 1, 6), log=log), limits, room.height)
     across = _cells(axes.x_ticks(axis, bounds, room.width), bounds, room.width) if room.below else ()
     labels = tuple((cell, text[: axes.GUTTER - 1].rjust(axes.GUTTER - 1) + " ") for cell, text in up)
     whole = GUTTER + room.width, room.height + room.below

@@ -1,5 +1,6 @@
 """What the console has read of one run, and what its curves are drawn from. Owns nothing that trains."""
 
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from trainconsole.tui.feed import Feed
 from trainconsole.tui.plain import harmless, real
 from trainconsole.tui.scene import Mark, Scene
 from trainconsole.tui.standing import standing
-from trainconsole.tui.story import Story
+from trainconsole.tui.story import Ending, Story
 from trainconsole.tui.timeline import Entry
 from trainconsole.tui.track import Track
 
@@ -23,6 +24,8 @@ Measured = tuple[tuple[int, Mapping[str, float]], ...]
 """(step, values by name) of each validation."""
 Rates = tuple[tuple[int, float], ...]
 """(step, rate)."""
+NOTICEABLE = 0.5
+"""Seconds of an evaluation before it is said: on small data sets the word would only flicker."""
 AHEAD = 120
 """Points of the learning rate that is still to come."""
 
@@ -36,7 +39,9 @@ class Sight:
         self.track = Track()
         self.status = Status(pid=0, run=run.name)
         self.gone = False
+        self.expected = False
         self._preset = preset
+        self._since = 0.0
         self._told: tuple[int, Measured, tuple[Mark, ...]] = (0, (), ())
         self._ahead: tuple[object, Rates] = (None, ())
 
@@ -44,7 +49,9 @@ class Sight:
         self, *, status: Status | None = None, events: Iterable[AnyEvent] = (), rows: Rows | None = None
     ) -> None:
         """Rows come with the events that precede them or later."""
-        self.status = status or self.status
+        if status is not None:
+            self._since = self._since if status.stage == self.status.stage else time.monotonic()
+            self.status = status
         count = len(self.story.events)
         self.story.take(events)
         if rows is None and len(self.story.events) == count:
@@ -59,7 +66,7 @@ class Sight:
 
     def settle(self) -> None:
         """Nobody trains the run any more: say where it stood, and that nobody will answer."""
-        self.gone = True
+        self.gone, self.expected = True, False
         self.story.abandon("the host is gone")
         try:
             self.status = standing(self.run, self.story, self.track.last)
@@ -74,7 +81,7 @@ class Sight:
     @property
     def stage(self) -> str:
         """What a run is at; of one that nobody trains how it ended."""
-        match self.story.ending:
+        match self.ending:
             case Finished():
                 return "finished"
             case Interrupted():
@@ -83,11 +90,18 @@ class Sight:
                 return "failed"
         if self.gone:
             return "host is gone"
-        return self.status.stage
+        brief = self.status.stage == "evaluating" and time.monotonic() - self._since < NOTICEABLE
+        return "training" if brief else self.status.stage
+
+    @property
+    def ending(self) -> Ending | None:
+        """The event that ended the run; not that of a session which a host that is there goes on from."""
+        ending = self.story.ending
+        return None if ending is None or (self.expected and self.status.last_seq < ending.seq) else ending
 
     @property
     def over(self) -> bool:
-        return self.gone or self.story.ending is not None
+        return self.gone or self.ending is not None
 
     @property
     def preset(self) -> str:

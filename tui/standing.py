@@ -1,6 +1,7 @@
 """Where a run stood that nobody trains any more, as its host would have said it: from its record alone."""
 
 from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ def standing(run: Path, story: Story, last: Mapping[str, float] | None) -> Statu
     """The status at the end of the record; `last` is the last row in force. Raises UserError."""
     config, meta = record.read_config(run), record.read_meta(run)
     values = in_force(config)
+    values["steps"] = config.epochs * ceil(meta["data"]["sizes"]["train"] / config.batch_size) if meta else 0
     for change in story.changes:
         values |= change.after
     step = int(last["step"]) if last is not None else 0
@@ -37,6 +39,7 @@ def standing(run: Path, story: Story, last: Mapping[str, float] | None) -> Statu
 def in_force(config: RunConfig) -> dict[str, Any]:
     """What the config says of all that a command can change."""
     regularisation = config.regularisation
+    own_dropout = getattr(config.model, "dropout", None)
     name, _, _ = spell(config.optimizer).partition(" ")
     return {
         "optimizer": name,
@@ -48,7 +51,7 @@ def in_force(config: RunConfig) -> dict[str, Any]:
         "l1": regularisation.l1,
         "clip.norm": regularisation.clip.norm,
         "clip.value": regularisation.clip.value,
-        "dropout": regularisation.dropout,
+        "dropout": regularisation.dropout if regularisation.dropout is not None else own_dropout,
         "label_smoothing": regularisation.label_smoothing,
         "augment": regularisation.augment,
         "patience": config.early_stopping.patience,

@@ -44,6 +44,13 @@ def _state(status: Status, source: str, target: str, command: SetOptimizer) -> s
     return "starts fresh; the weights stay" if kept == FRESH else kept
 
 
+def rate_now(status: Status) -> float:
+    """The rate of the next update, in three digits."""
+    if status.plan is None:
+        return float(status.in_force.get("lr", 0.0))
+    return float(f"{schedules.rate(status.plan, here(status)):.3g}")
+
+
 def _rate(status: Status, command: SetOptimizer) -> str:
     if status.plan is None:
         return "the host is still starting: no learning rate yet"

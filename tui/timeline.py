@@ -98,8 +98,10 @@ def _applied(event: messages.CommandApplied) -> tuple[str, str]:
             return text, _joined(f"was {number(before.get(what))}", _rate_now(before, after), note)
         case "set" if before:
             return text, _joined(f"was {', '.join(number(value) for value in before.values())}", note)
+        case "pause" | "resume" | "next":
+            return text, note
         case _:
-            return text, _joined(effect(before, told(before, after)), note)
+            return text, _joined(effect(before, told(before, after)).replace("->", "→"), note)
 
 
 def _rate_now(before: dict[str, Any], after: dict[str, Any]) -> str:

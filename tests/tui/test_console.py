@@ -160,17 +160,26 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("left_over")
-def test_a_dead_host_is_said_and_can_be_resumed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "said"), [(signal.SIGKILL, "the host is gone"), (signal.SIGTERM, "Interrupted by SIGTERM")]
+)
+def test_a_host_that_is_gone_is_said_and_can_be_resumed(number: int, said: str, tmp_path: Path) -> None:
     with Emulator(*LONG, cwd=tmp_path) as console:
         console.until(trains)
         (entry,) = live.live()
-        os.kill(entry.pid, signal.SIGKILL)
-        console.until("the host is gone")
+        os.kill(entry.pid, number)
+        console.until(said)
         console.press("r")
         console.until(trains)
         (entry,) = live.live()
         assert entry.path == only_run(tmp_path)
-        console.press("d")
+        console.quiet(1.0)
+        assert said not in console.text
+        console.press("e")
+        console.until("keep the last")
+        console.press("l")
+        console.until("Stopped early")
+        console.press("q")
         assert console.end() == 0
 
 

@@ -179,6 +179,7 @@ class Chooser(Answer):
         option = self.query_one(Names).highlighted_option
         if option is not None and option.id:
             self.chosen = option.id
+        self.form.read()
         super().action_confirm()
 
     def _show_form(self) -> None:

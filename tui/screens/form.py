@@ -144,20 +144,35 @@ class Form(Vertical):
     def field(self, name: str) -> Field | None:
         return next((field for field in self.fields if field.name == name), None)
 
+    def put(self, name: str, text: str) -> None:
+        """Have the field called `name` hold `text`."""
+        self.given[name] = text
+        for entry in self.query(Entry):
+            if entry.name == name:
+                entry.value = text
+
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._take(event.input.name or "", event.value)
+        self._revised()
 
     def on_pick_changed(self, event: Pick.Changed) -> None:
         event.stop()
-        field = self.field(event.pick.name or "")
-        if field is not None:
-            self._take(field.name, "" if event.pick.picked == field.default else event.pick.picked)
+        self._revised()
 
-    def _take(self, name: str, text: str) -> None:
-        if self.given.get(name) != text:
-            self.given[name] = text
+    def _revised(self) -> None:
+        before = dict(self.given)
+        self.read()
+        if self.given != before:
             self.post_message(self.Edited())
+
+    def read(self) -> None:
+        """Take what the fields hold at this moment: their messages may still be on the way."""
+        for control in self.controls():
+            field = self.field(control.name or "")
+            if field is not None and isinstance(control, Entry):
+                self.given[field.name] = control.value
+            elif field is not None and isinstance(control, Pick):
+                self.given[field.name] = "" if control.picked == field.default else control.picked
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         event.widget.scroll_visible(animate=False)

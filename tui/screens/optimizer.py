@@ -13,7 +13,7 @@ from trainconsole.tui import theme
 from trainconsole.tui.fields import Field, shown, words
 from trainconsole.tui.screens.chooser import Chooser
 from trainconsole.tui.screens.dialog import Verdict
-from trainconsole.tui.swapping import ABOUT, effects, name_in_force
+from trainconsole.tui.swapping import ABOUT, effects, name_in_force, rate_now
 
 
 class OptimizerScreen(Chooser):
@@ -44,13 +44,22 @@ class OptimizerScreen(Chooser):
         """Of the one in force what it was given, and the rate of now, so that a change elsewhere keeps it."""
         if name != self.in_force():
             return {}
-        values = self.status.in_force
+        values = self.status.in_force | {"lr": rate_now(self.status)}
         texts = {f.name: shown(values[f.name]) for f in self.fields[name] if f.name in values}
         given = {field.name: field.default for field in self.fields[name]}
         kept = {key: text for key, text in texts.items() if text != given[key] or key == "lr"}
         if name == "import":
             kept["target"] = str(values["optimizer"])
         return {key: text for key, text in kept.items() if (key, text) != ("lr", "0")}
+
+    def follow(self, status: Status) -> None:
+        """A rate that nobody has touched is that of now."""
+        name, form = self.in_force(), self._forms.get(self.in_force())
+        untouched = form is not None and form.given.get("lr") == self.prefilled(name).get("lr")
+        self.status = status
+        if form is not None and untouched and "lr" in self.prefilled(name):
+            form.put("lr", self.prefilled(name)["lr"])
+        super().follow(status)
 
     def about(self, name: str) -> str:
         return ABOUT[name]

@@ -46,6 +46,7 @@ class RegulariseScreen(Answer):
 
     def verdict(self) -> Verdict:
         """Of all that was changed; the first problem counts."""
+        self.form.read()
         changes = changed(self.status.in_force, self.form.given)
         for name, text in changes:
             if problem := self._problem(text):

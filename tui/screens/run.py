@@ -4,7 +4,7 @@ import asyncio
 import importlib
 import time
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -87,6 +87,7 @@ class RunScreen(Screen[Left]):
 
     def _seek(self, feed: Feed) -> None:
         """Reach the host; while it is starting, again and again."""
+        self.sight.expected = True
         try:
             reached = feed.connect()
         except UserError as error:
@@ -317,7 +318,8 @@ class RunScreen(Screen[Left]):
         self.app.push_screen(dialogs.HelpScreen())
 
     def action_detach(self) -> None:
-        self._go(Left("quit" if self.sight.over else "detached"))
+        how: Literal["quit", "detached"] = "quit" if self.sight.over else "detached"
+        self._go(Left(how, paused=self.sight.stage == "paused"))
 
     def action_leave(self) -> None:
         if self.sight.over:
