@@ -14,6 +14,7 @@ from trainconsole.engine.process import handle_signals, leave
 LINGER = 1.0
 """Seconds that a start that failed waits for the client that waits for it."""
 
+
 def unpacked(data: bytes) -> Launch:
     return msgspec.json.decode(data, type=Launch, dec_hook=_path)
 
