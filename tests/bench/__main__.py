@@ -29,6 +29,11 @@ PARTS = {
     "memory": "bench.memory:rows",
     "saving": "bench.saving:rows",
     "help": "bench.start:rows",
+    "opening": "bench.opening:rows",
+    "attached": "bench.attached:rows",
+    "sent": "bench.attached:sent",
+    "keys": "bench.keys:rows",
+    "long": "bench.longrun:rows",
 }
 """Name: the function that yields its rows."""
 

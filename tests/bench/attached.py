@@ -17,7 +17,9 @@ from bench.terminal import Terminal, ours, processor_time
 from bench.training import secluded, seconds_a_step, training
 from trainconsole.engine import record
 
-PAIRS = 12
+PAIRS, FEWER = 10, 4
+"""With a core to spare, and without one, where nothing is promised."""
+TURNS = 4
 WINDOW = 4.0
 SETTLING = 4.0
 """Seconds from launch to where a console has built itself."""
@@ -40,7 +42,7 @@ def rows() -> Iterator[Row]:
     cores = os.cpu_count() or 1
     for threads in dict.fromkeys((max(cores - 1, 1), cores)):
         with secluded() as folder, training(folder, threads) as run:
-            pairs = [alternate(folder, run, turn) for turn in range(PAIRS)]
+            pairs = [alternate(folder, run, turn) for turn in range(PAIRS if threads < cores else FEWER)]
         yield from _told(pairs, threads, cores)
 
 
@@ -91,7 +93,7 @@ def sent() -> Iterator[Row]:
     ratios = []
     cores = os.cpu_count() or 1
     with secluded() as folder, training(folder, max(cores - 1, 1)) as run:
-        for turn in range(6):
+        for turn in range(TURNS):
             kinds = ("changed", "whole")[:: 1 if turn % 2 else -1]
             took = {kind: _sent_by(folder, run, kind) for kind in kinds}
             ratios.append(took["changed"] / took["whole"])

@@ -16,7 +16,7 @@ from bench.training import secluded, training
 from trainconsole.engine import record
 from trainconsole.engine.messages import CommandApplied
 
-PRESSED = 200
+PRESSED = 120
 APPLIED, SHOWN = (5, 35), (10, 50)
 """Goals in milliseconds, of the median and of the 99th percentile."""
 

@@ -4,11 +4,14 @@ python -m bench.repainting RUN changed|whole
 """
 
 import sys
+from collections.abc import Callable
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
 from trainconsole.tui import governor
 from trainconsole.tui.app import ConsoleApp
+from trainconsole.tui.screens import run as run_screen
 from trainconsole.tui.screens.run import RunScreen
 from trainconsole.tui.widgets.curve import Tile
 
@@ -20,23 +23,19 @@ class Steady(governor.Governor):
         return self.interval
 
 
-class Repainted(RunScreen):
-    """As widgets do that call `refresh()` when they have something new to show."""
-
-    def draw(self) -> None:
-        super().draw()
-        for tile in self.query(Tile):
-            tile.refresh()
-
-
 def main(run: str, kind: str) -> None:
-    import trainconsole.tui.screens.run as screens
-
-    changed: Any = screens
-    changed.Governor = Steady
+    patched: Any = run_screen
+    patched.Governor = Steady
     if kind == "whole":
-        changed.RunScreen = Repainted
+        patched.RunScreen.draw = partialmethod(_drawn_whole, RunScreen.draw)
     ConsoleApp(runs_dir=Path("runs"), reopen=_never, path=Path(run)).run(mouse=False)
+
+
+def _drawn_whole(screen: RunScreen, draw: Callable[[RunScreen], None]) -> None:
+    """As widgets do that call `refresh()` when they have something new to show."""
+    draw(screen)
+    for tile in screen.query(Tile):
+        tile.refresh()
 
 
 def _never(path: Path) -> Any:
