@@ -179,14 +179,18 @@ class Pyramid:
         cells = starts[:, None] + np.arange(widest)
         outside = cells >= stops[:, None]
         cells[outside] = 0
+        taken = None if level else self._column.values[cells]
+        if taken is not None:
+            outside |= ~np.isfinite(taken)
         low, high, total, count = self._levels[level - 1] if level else (self._column,) * 4
-        if not level:
-            outside |= ~np.isfinite(self._column.values[cells])
         if extremes:
-            found.low[:] = np.fmin.reduce(np.where(outside, np.nan, low.values[cells]), axis=1)
-            found.high[:] = np.fmax.reduce(np.where(outside, np.nan, high.values[cells]), axis=1)
+            lows = low.values[cells] if taken is None else taken
+            highs = high.values[cells] if taken is None else taken
+            found.low[:] = np.fmin.reduce(np.where(outside, np.nan, lows), axis=1)
+            found.high[:] = np.fmax.reduce(np.where(outside, np.nan, highs), axis=1)
         if sums:
-            found.total[:] = np.add.reduce(np.where(outside, 0, total.values[cells]), axis=1, dtype=float)
+            totals = total.values[cells] if taken is None else taken
+            found.total[:] = np.add.reduce(np.where(outside, 0, totals), axis=1, dtype=float)
         counts = np.where(outside, 0, count.values[cells]) if level else ~outside
         found.count[:] = np.add.reduce(counts, axis=1, dtype=np.int64)
         return found

@@ -85,7 +85,8 @@ def frame(size: tuple[int, int], across: Ticks, up: Ticks) -> tuple[str, ...]:
 @lru_cache(64)
 def _axes_alone(size: tuple[int, int], across: Ticks, up: Ticks) -> tuple[str, ...]:
     width, height = size
-    plotext.clear_figure()
+    # A whole figure made anew takes a third of the time; all that is set below is set each time.
+    plotext.clear_data()
     plotext.limit_size(False, False)
     plotext.theme("clear")
     plotext.plotsize(width, height)
@@ -154,6 +155,7 @@ def _axes(end: float, values: Series, size: tuple[int, int]) -> None:
 
 def _lines(size: tuple[int, int], ink: Ink) -> list[str]:
     text = str(plotext.build())
+    plotext.clear_figure()
     if not ink.color:
         text = str(plotext.uncolorize(text))
     if not ink.unicode:

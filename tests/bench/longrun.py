@@ -13,13 +13,14 @@ from bench.memory import resident
 from bench.table import Row, row
 from trainconsole.engine.history import ROW, Rows
 from trainconsole.engine.messages import Status
+from trainconsole.tui.axes import Limits
 from trainconsole.tui.feed import Feed
 from trainconsole.tui.picture import pictured
 from trainconsole.tui.sight import Sight
 from trainconsole.tui.survey import Quantity
 from trainconsole.tui.view import View
 
-STEPS = 10_000_000
+STEPS, PLANNED = 10_000_000, 12_500_000
 BLOCK = 1_000_000
 TURNS = 5
 FRAMES = 60
@@ -27,13 +28,16 @@ ARRAYS = 8 + 8 + 4 * 4 + 4 * 24 / 31
 """Bytes a step: the columns that the console keeps, and the sums above four of them."""
 NEW = 500
 """Rows between two frames."""
-SIZES: dict[Quantity, tuple[int, int]] = {
+Sizes = dict[Quantity, tuple[int, int]]
+SIZES: Sizes = {
     "loss": (82, 15),
     "metric": (82, 15),
     "lr": (41, 7),
     "grad_norm": (41, 7),
 }
 """The curves of a terminal of 120 by 40."""
+ENLARGED: Sizes = {"loss": (120, 34)}
+Kept = dict[Quantity, Limits]
 
 
 def rows() -> Iterator[Row]:
@@ -59,34 +63,42 @@ def opened(run: Path) -> tuple[float, Sight]:
     """Seconds from nothing read to the first picture of every curve."""
     began = time.perf_counter()
     sight = Sight(run)
-    sight.take(status=Status(pid=0, run="bench", steps=STEPS, epochs=100))
+    sight.take(status=Status(pid=0, run="bench", steps=PLANNED, epochs=100))
     sight.read(Feed(run))
-    _picture(sight, View())
+    _picture(sight, View(), {})
     return time.perf_counter() - began, sight
 
 
 def drawn(sight: Sight) -> Iterator[Row]:
     """What one frame costs while the run goes on, and one that shows another window."""
     more = made(STEPS, NEW * FRAMES)
-    frames = [_timed(partial(_grow, sight, more[at : at + NEW])) for at in range(0, NEW * FRAMES, NEW)]
+    limits: Kept = {}
+    frames = [_timed(partial(_grow, sight, more[at : at + NEW], limits)) for at in range(0, len(more), NEW)]
     yield row("10 M steps: redraw", "500 new rows", frames, 5, better="below", unit="ms")
-    view, zooms = View(), []
+    yield row("10 M steps: zoom", "four curves", zoomed(sight, SIZES), 5, better="below", unit="ms")
+    yield row("10 M steps: zoom", "one, enlarged", zoomed(sight, ENLARGED), 5, better="below", unit="ms")
+
+
+def zoomed(sight: Sight, sizes: Sizes) -> list[float]:
+    """Milliseconds for each window, all of them new."""
+    view, took = View(), []
     for frame in range(FRAMES):
         reach = sight.scene().reach("step")
         view = view.zoomed(0.5, reach) if frame % 20 < 19 else view.whole()
-        zooms.append(_timed(partial(_picture, sight, view)))
-    yield row("10 M steps: zoom", "", zooms, 5, better="below", unit="ms")
+        took.append(_timed(partial(_picture, sight, view, {}, sizes)))
+    return took
 
 
-def _grow(sight: Sight, rows: Rows) -> None:
+def _grow(sight: Sight, rows: Rows, limits: Kept) -> None:
     sight.take(rows=rows)
-    _picture(sight, View())
+    _picture(sight, View(), limits)
 
 
-def _picture(sight: Sight, view: View) -> None:
+def _picture(sight: Sight, view: View, limits: Kept, sizes: Sizes = SIZES) -> None:
+    """Every curve, with the limits of the picture before, which `limits` keeps."""
     scene = sight.scene()
-    for quantity, size in SIZES.items():
-        pictured(scene, view, quantity, size)
+    for quantity, size in sizes.items():
+        limits[quantity] = pictured(scene, view, quantity, size, previous=limits.get(quantity)).limits
 
 
 def _timed(work: Callable[[], None]) -> float:

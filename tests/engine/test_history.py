@@ -84,3 +84,19 @@ def test_a_column_grows_by_strided_parts():
     column = grown(np.arange(10, dtype=np.float32)[::2], np.arange(5000))
     assert column.values.dtype == np.float32
     assert column.values.tolist() == [0, 2, 4, 6, 8, *range(5000)]
+
+
+def test_few_ranges_are_reduced_as_many_are():
+    noise = np.random.default_rng(0)
+    values = noise.normal(size=3 * FAN**2 + 5).astype(np.float32)
+    values[noise.integers(0, len(values), 40)] = np.nan
+    column = Growing(np.float32)
+    column.append(values)
+    pyramid = Pyramid(column)
+    starts, stops = np.sort(noise.integers(0, len(values), (2, 200)), axis=0)
+    many = pyramid.reduce(starts, stops)
+    for at in range(len(starts)):
+        few = pyramid.reduce(starts[at : at + 1], stops[at : at + 1])
+        assert few.count[0] == many.count[at]
+        np.testing.assert_array_equal((few.low[0], few.high[0]), (many.low[at], many.high[at]))
+        assert few.total[0] == pytest.approx(many.total[at], rel=1e-9, abs=1e-9)
