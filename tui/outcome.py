@@ -61,7 +61,7 @@ def told(run: Path, events: Sequence[AnyEvent]) -> Outcome:
         event=ended,
         log=() if finished or isinstance(ended, Interrupted) else tail(run / "host.log"),
         kept=kept,
-        saved=_saved(run, ("last", "best") if kept == "last" else ("best", "last")),
+        saved=_saved(run, ("best", "last") if finished and kept != "last" else ("last",)),
     )
 
 

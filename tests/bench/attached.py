@@ -15,7 +15,7 @@ from typing import NamedTuple
 from bench.table import Row, row
 from bench.terminal import Terminal, ours, processor_time
 from bench.training import secluded, seconds_a_step, training
-from trainconsole.engine import record
+from trainconsole.engine import live, record
 
 PAIRS, FEWER = 10, 4
 """With a core to spare, and without one, where nothing is promised."""
@@ -26,10 +26,12 @@ SETTLING = 4.0
 
 
 class Window(NamedTuple):
-    """Seconds a step in each half; the console's share of a core and bytes a second, 0 without one."""
+    """Seconds a step in each half, and of the host's processor time in both; the console's share of a core
+    and bytes a second, 0 without one."""
 
     first: float
     second: float
+    cost: float
     share: float = 0.0
     bytes: float = 0.0
 
@@ -50,6 +52,8 @@ def _told(pairs: list[tuple[Window, Window]], threads: int, cores: int) -> Itera
     where, spare = f"torch on {threads} of {cores} cores", threads < cores or cores == 1
     speed = [without.mean / attached.mean for attached, without in pairs]
     yield row("steps/s with a console attached, 120x40", f"without, {where}", speed, 0.99 if spare else None)
+    cost = [without.cost / attached.cost for attached, without in pairs]
+    yield row("the same, by the host's processor time", f"without, {where}", cost)
     equal = [without.first / without.second for _, without in pairs]
     yield row("steps/s without a console", f"its equal neighbour, {where}", equal)
     if spare:
@@ -72,6 +76,9 @@ def alternate(folder: Path, run: Path, turn: int) -> tuple[Window, Window]:
 
 def window(run: Path, console: Terminal | None = None) -> Window:
     used, sent = _spent(console)
+    host = live.of(run)
+    assert host is not None
+    worked = processor_time(host.pid)
     places = [record.count_rows(run)]
     began = time.monotonic()
     for _ in range(2):
@@ -80,7 +87,8 @@ def window(run: Path, console: Terminal | None = None) -> Window:
     took = time.monotonic() - began
     after, count = _spent(console)
     first, second = (seconds_a_step(run, a, b) for a, b in pairwise(places))
-    return Window(first, second, (after - used) / took, (count - sent) / took)
+    cost = (processor_time(host.pid) - worked) / (places[-1] - places[0])
+    return Window(first, second, cost, (after - used) / took, (count - sent) / took)
 
 
 def _spent(console: Terminal | None) -> tuple[float, int]:
