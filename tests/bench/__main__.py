@@ -47,10 +47,12 @@ def main() -> None:
     if options.inside:
         run_here(options.parts[0])
         return
-    rows = [row for part in options.parts or PARTS for row in run_apart(part)]
+    rows: list[Row] = []
+    for part in options.parts or PARTS:
+        rows += run_apart(part)
+        if options.write:
+            write(rows)
     print(text(rows))
-    if options.write:
-        write(rows)
 
 
 def run_apart(part: str) -> list[Row]:
