@@ -20,7 +20,7 @@ test: $(VENV)/installed
 
 # The other libraries that are measured come with an extra of their own. ARGS: names of parts, --write.
 bench: $(VENV)/peers
-	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+	PYTHONPATH=$(CURDIR)/tests $(BIN)/python -m bench $(ARGS)
 
 $(VENV)/peers: $(VENV)/installed
 	$(PIP) install --quiet --no-build-isolation --editable '.[bench,samples]' --config-settings editable_mode=strict
