@@ -7,9 +7,8 @@ from typing import Any
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from trainconsole.engine import schedules
 from trainconsole.engine.messages import Best, EpochEnded, Status
-from trainconsole.engine.schedules import Position
+from trainconsole.tui import rates
 from trainconsole.tui.keys import KEYS, Key
 from trainconsole.tui.lines import six, told
 from trainconsole.tui.plain import harmless, number, rate, seconds
@@ -118,7 +117,7 @@ def in_force(status: Status, width: int) -> list[Text]:
     left = f"{status.patience_left} of {patience} epochs left" if patience is not None else "off"
     rows = [
         ("optimizer", harmless(str(values["optimizer"])), _hyper(values)),
-        ("rate", rate(_rate(status)), ""),
+        ("rate", rate(rates.now(status)), ""),
         ("schedule", *_schedule(status)),
         ("batch", number(values.get("batch_size")), ""),
         ("decay", number(values.get("weight_decay")), _pair("l1", values.get("l1"))),
@@ -144,13 +143,6 @@ def fitted(text: str, room: int) -> str:
     if cell_len(text) <= room:
         return text
     return f"{set_cell_size(text, max(0, room - 1)).rstrip()}…"[: max(0, room)]
-
-
-def _rate(status: Status) -> float:
-    """The rate of the next update."""
-    if status.plan is None:
-        return float(status.in_force.get("lr", 0.0))
-    return schedules.rate(status.plan, Position(status.step, status.epochs_done))
 
 
 def _schedule(status: Status) -> tuple[str, str]:
@@ -264,7 +256,7 @@ def _force_line(status: Status) -> Text | None:
     patience = values.get("patience")
     parts = [
         (harmless(str(values["optimizer"])), TEXT),
-        (f"rate {rate(_rate(status))}", RATE),
+        (f"rate {rate(rates.now(status))}", RATE),
         (harmless(str(values.get("schedule", ""))), TEXT),
         (f"batch {number(values.get('batch_size'))}", MUTED),
         (f"decay {number(values['weight_decay'])}" if values.get("weight_decay") else "", MUTED),

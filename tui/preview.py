@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from trainconsole.engine import schedules
 from trainconsole.engine.choices import AnySchedule
 from trainconsole.engine.messages import Status
-from trainconsole.engine.schedules import Plan, Position
+from trainconsole.engine.schedules import Position
 from trainconsole.tui import theme
 from trainconsole.tui.charts import Line, lines_chart
 from trainconsole.tui.plain import rate
+from trainconsole.tui.rates import along, here
 
 POINTS = 160
 SMALLEST = (24, 5)
@@ -31,7 +32,7 @@ class Preview:
         rates = self.present if self.coming is None else self.coming
         first, last, top = rates[0], rates[-1], max(rates)
         turns = (first, top, last) if top > 1.001 * max(first, last) else (first, last)
-        return " → ".join(written(value) for value in turns)
+        return " → ".join(rate(value) for value in turns)
 
 
 def preview(status: Status, schedule: AnySchedule | None) -> Preview | None:
@@ -43,18 +44,9 @@ def preview(status: Status, schedule: AnySchedule | None) -> Preview | None:
     coming = None if schedule is None else schedules.change(status.plan, schedule, at, end)
     return Preview(
         steps=tuple(float(step) for step in steps),
-        present=_rates(status, status.plan, steps),
-        coming=None if coming is None else _rates(status, coming, steps),
+        present=along(status, status.plan, steps),
+        coming=None if coming is None else along(status, coming, steps),
     )
-
-
-def written(value: float) -> str:
-    """A rate, 0 included."""
-    return rate(value) if value else "0"
-
-
-def here(status: Status) -> Position:
-    return Position(status.step, status.epochs_done)
 
 
 def moment(status: Status) -> tuple[object, ...]:
@@ -77,10 +69,3 @@ def _steps(status: Status) -> list[int]:
     left = status.steps - status.step
     count = min(POINTS, left)
     return sorted({status.step + round(left * index / count) for index in range(count + 1)})
-
-
-def _rates(status: Status, plan: Plan, steps: list[int]) -> tuple[float, ...]:
-    """Epochs go on evenly with the steps."""
-    rest, left = status.epochs - status.epochs_done, status.steps - status.step
-    positions = (Position(s, status.epochs_done + rest * (s - status.step) / left) for s in steps)
-    return tuple(schedules.rate(plan, position) for position in positions)

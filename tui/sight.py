@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from trainconsole.engine import schedules
 from trainconsole.engine.errors import UserError
 from trainconsole.engine.history import ROW, Rows
 from trainconsole.engine.messages import AnyEvent, Failed, Finished, Interrupted, Status
-from trainconsole.engine.schedules import Position
 from trainconsole.tui.feed import Feed
 from trainconsole.tui.plain import harmless, real
+from trainconsole.tui.rates import along
 from trainconsole.tui.scene import Mark, Scene
 from trainconsole.tui.standing import standing
 from trainconsole.tui.story import Ending, Story
@@ -167,14 +166,7 @@ def ahead(status: Status, points: int = AHEAD) -> Rates:
     """(step, rate) from the next update to the end of the run, as the plan in force has it."""
     if status.plan is None or status.steps <= status.step:
         return ()
-    left, plan = status.steps - status.step, status.plan
+    left = status.steps - status.step
     count = min(points, left)
-    steps = sorted({round(left * index / count) for index in range(count + 1)})
-    rest = status.epochs - status.epochs_done
-    return tuple(
-        (
-            status.step + step,
-            schedules.rate(plan, Position(status.step + step, status.epochs_done + rest * step / left)),
-        )
-        for step in steps
-    )
+    steps = [status.step + round(left * index / count) for index in range(count + 1)]
+    return tuple(zip(steps, along(status, status.plan, steps), strict=True))

@@ -4,7 +4,7 @@ from trainconsole.engine import schedules
 from trainconsole.engine.carried import FRESH, carried, decay_note
 from trainconsole.engine.messages import SetOptimizer, Status
 from trainconsole.tui.plain import rate
-from trainconsole.tui.preview import here, written
+from trainconsole.tui.rates import here, now
 
 ABOUT = {
     "sgd": "Stochastic gradient descent; with momentum, if it is given some.",
@@ -46,9 +46,7 @@ def _state(status: Status, source: str, target: str, command: SetOptimizer) -> s
 
 def rate_now(status: Status) -> float:
     """The rate of the next update, in three digits."""
-    if status.plan is None:
-        return float(status.in_force.get("lr", 0.0))
-    return float(f"{schedules.rate(status.plan, here(status)):.3g}")
+    return float(f"{now(status):.3g}")
 
 
 def _rate(status: Status, command: SetOptimizer) -> str:
@@ -56,7 +54,7 @@ def _rate(status: Status, command: SetOptimizer) -> str:
         return "the host is still starting: no learning rate yet"
     at, lr, exact = here(status), command.optimizer.lr, "lr" in command.given
     after = schedules.rate(schedules.rebase(status.plan, lr, at, exact=exact), at)
-    change = f"{written(schedules.rate(status.plan, at))} → {written(after)}"
+    change = f"{rate(schedules.rate(status.plan, at))} → {rate(after)}"
     if exact:
         return f"{change}, as given; the schedule goes on from there"
     name = status.plan.schedule.__struct_config__.tag

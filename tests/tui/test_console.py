@@ -1,20 +1,19 @@
 """The whole console as a person has it: the real command on a terminal, a real host behind it."""
 
 import os
-import re
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from emulator import Emulator
 from hosting import Hosts, until
 from process import command, only_run, trainconsole
+from steering_by_hand import LONG, braille, session, trains
 
 from trainconsole.engine import live, record
-from trainconsole.engine.messages import CommandApplied, Finished
-
-LONG = ["--preset", "digits", "--threads", "1", "--set", "epochs=3000"]
+from trainconsole.engine.messages import Finished
 
 
 @pytest.fixture
@@ -24,63 +23,10 @@ def left_over(tmp_path: Path, hosts: Hosts) -> Iterator[None]:
     hosts.pids += [entry.pid for entry in live.live()]
 
 
-def braille(text: str) -> str:
-    return "".join(re.findall("[\u2801-\u28ff]", text))
-
-
-def trains(text: str) -> bool:
-    return "● training" in text and len(braille(text)) > 20
-
-
-def steer(console: Emulator, run: Path) -> None:
-    """Change the schedule, swap the optimizer, take that back: using what the screen says."""
-    console.press("s")
-    console.until("cosine")
-    console.press("l", "enter")
-    console.until("✓ schedule linear")
-    console.press("o")
-    console.until("carried over")
-    console.press("s", "enter")
-    console.until("✓ optimizer sgd")
-    console.press("u")
-    console.until("✓ undo")
-    console.press("-")
-    console.until("✓ lr x0.5")
-
-
-def told(run: Path) -> list[str]:
-    return [e.command for e in record.read_events(run)[0] if isinstance(e, CommandApplied)]
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("left_over")
 def test_a_session_over_a_line_that_breaks_is_replayed_exactly(tmp_path: Path) -> None:
-    with Emulator(*LONG, cwd=tmp_path) as console:
-        console.until("loading torch")
-        first = console.until(trains)
-        console.until(lambda text: trains(text) and braille(text) != braille(first))
-        run = only_run(tmp_path)
-        steer(console, run)
-        console.hang_up()
-        assert console.process.wait(30) != 0
-    seen = record.count_rows(run)
-    until(lambda: record.count_rows(run) > seen + 50, "later step")
-    with Emulator("attach", cwd=tmp_path, width=80, height=24) as console:
-        console.until(trains)
-        console.press("e")
-        console.until("keep the last")
-        console.press("l")
-        console.until("Stopped early")
-        console.press("q")
-        assert console.end() == 0
-        assert console.echoes
-    last = record.read_events(run)[0][-1]
-    assert isinstance(last, Finished)
-    assert [text.split()[0] for text in told(run)] == ["schedule", "optimizer", "undo", "lr", "stop"]
-    replayed = trainconsole("replay", run.name, "--no-ui", "--json", cwd=tmp_path)
-    assert replayed.code == 0, replayed.err
-    (again,) = replayed.of("finished")
-    assert again["weights_sha256"] == last.weights_sha256
+    session(partial(Emulator, cwd=tmp_path), Emulator.hang_up, tmp_path)
 
 
 @pytest.mark.usefixtures("left_over")

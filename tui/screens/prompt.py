@@ -13,7 +13,7 @@ from trainconsole.engine.messages import Command, Lr, SetKnob, Status
 from trainconsole.tui.fields import shown
 from trainconsole.tui.knobs import knob_problem, knob_texts
 from trainconsole.tui.plain import rate
-from trainconsole.tui.preview import here
+from trainconsole.tui.rates import here
 from trainconsole.tui.screens.dialog import Answer, Verdict, judged
 from trainconsole.tui.screens.form import Entry
 
