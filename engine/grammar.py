@@ -5,13 +5,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from trainconsole.engine import messages
 from trainconsole.engine.choices import AnyOptimizer, AnySchedule
 from trainconsole.engine.errors import UserError
 from trainconsole.engine.messages import Command
-from trainconsole.engine.parts import Named
+from trainconsole.engine.parts import Named, defaults
 from trainconsole.engine.reading import ConfigError, decode_part, named, nearest, value_of, without_none
 
 KNOBS = (
@@ -49,10 +47,10 @@ def tidy(text: str) -> str:
 
 def spell(choice: Named) -> str:
     """An optimizer or a schedule as its command has it: the name, then what differs from our defaults."""
-    defaults = {f.encode_name: f.default for f in msgspec.structs.fields(choice)}
+    usual = defaults(type(choice))
     raw = without_none(choice)
     name = raw.pop("target", None) or raw["name"]
-    given = {k: v for k, v in raw.items() if k not in ("name", "args") and getattr(choice, k) != defaults[k]}
+    given = {k: v for k, v in raw.items() if k not in ("name", "args") and getattr(choice, k) != usual[k]}
     return " ".join(
         [name, *(f"{key}={json.dumps(value, separators=(',', ':'))}" for key, value in given.items())]
     )

@@ -1,8 +1,11 @@
 """What the sections of a preset are made of: bounded numbers and strict, immutable structs. No torch."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
+from msgspec.structs import fields
 
 Name = Annotated[str, Meta(min_length=1)]
 Rate = Annotated[float, Meta(gt=0, le=100)]
@@ -22,3 +25,9 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class Named(Part, frozen=True, tag_field="name", kw_only=True, forbid_unknown_fields=True):
     """A section whose `name` says which struct it is."""
+
+
+@lru_cache
+def defaults(kind: type[Struct]) -> Mapping[str, Any]:
+    """Default values by name; kept, since msgspec reads the annotations anew each time."""
+    return {field.encode_name: field.default for field in fields(kind)}

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from trainconsole.engine import messages, optimizers, schedules
 from trainconsole.engine.config import EarlyStopping, Regularisation
 from trainconsole.engine.errors import UserError
-from trainconsole.engine.grammar import KNOBS, spell
+from trainconsole.engine.grammar import spell
 from trainconsole.engine.messages import Command
 from trainconsole.engine.reading import decode_part, without_none
 from trainconsole.engine.swap import swap
@@ -84,7 +84,7 @@ def _(command: messages.SetOptimizer, trainer: Trainer) -> Effect:
 @apply.register
 def _(command: messages.SetKnob, trainer: Trainer) -> Effect:
     name = command.knob
-    before = {name: knob(trainer, name)}
+    before = {name: knobs(trainer)[name]}
     _check_knob(trainer, name)
     try:
         if name == "patience":
@@ -93,7 +93,7 @@ def _(command: messages.SetKnob, trainer: Trainer) -> Effect:
             _set_regularisation(trainer, name, command.value)
     except UserError as error:
         raise Refused(str(error)) from None
-    return Effect(before, {name: knob(trainer, name)})
+    return Effect(before, {name: knobs(trainer)[name]})
 
 
 @apply.register
@@ -116,10 +116,10 @@ def _(command: messages.SetEpochs, trainer: Trainer) -> Effect:
     return Effect(before, _length(trainer))
 
 
-def knob(trainer: Trainer, name: str) -> float | None:
-    """The value of a knob that is in force; None where it is off."""
+def knobs(trainer: Trainer) -> dict[str, float | None]:
+    """The values of the knobs that are in force, by name; None where one is off."""
     regularisation = trainer.config.regularisation
-    values: dict[str, float | None] = {
+    return {
         "weight_decay": optimizers.effective(trainer.optimizer)["weight_decay"],
         "l1": regularisation.l1,
         "clip.norm": regularisation.clip.norm,
@@ -129,13 +129,11 @@ def knob(trainer: Trainer, name: str) -> float | None:
         "augment": regularisation.augment,
         "patience": trainer.config.early_stopping.patience,
     }
-    return values[name]
 
 
 def in_force(trainer: Trainer) -> dict[str, Any]:
     """All that a command can change, read back, for the status."""
-    knobs = {name: knob(trainer, name) for name in KNOBS}
-    return {**_optimizer(trainer), **_schedule(trainer), **_length(trainer), **knobs}
+    return {**_optimizer(trainer), **_schedule(trainer), **_length(trainer), **knobs(trainer)}
 
 
 def _rate(trainer: Trainer) -> dict[str, Any]:

@@ -4,8 +4,9 @@ The weights are a function of the config and of the commands applied at their st
 function depends on is in `state_dict()`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from math import isfinite
 from typing import Any, NamedTuple
 
 import msgspec
@@ -241,11 +242,13 @@ class Trainer:
 
     # --- epochs ---
 
-    def count(self, loss: float, metric: float) -> None:
-        """A row of this epoch was read back; non-finite ones are left out of the epoch's mean."""
-        if loss == loss and abs(loss) != float("inf"):
-            sums = self._epoch_sums
-            self._epoch_sums = [sums[0] + loss, sums[1] + metric, sums[2] + 1.0]
+    def count(self, losses: Iterable[float], values: Iterable[float]) -> None:
+        """Rows of this epoch were read back; those of a non-finite loss are left out of the epoch's mean."""
+        loss_sum, value_sum, rows = self._epoch_sums
+        for loss, value in zip(losses, values, strict=True):
+            if isfinite(loss):
+                loss_sum, value_sum, rows = loss_sum + loss, value_sum + value, rows + 1.0
+        self._epoch_sums = [loss_sum, value_sum, rows]
 
     def epoch_means(self) -> dict[str, float]:
         """Loss and batch metric, each the mean over the batches of this epoch so far."""

@@ -103,7 +103,13 @@ class UndoStack:
 
 def size_of(state: object) -> int:
     """Bytes of all tensors in `state`."""
-    if isinstance(state, Tensor):
-        return state.numel() * state.element_size()
-    parts = state.values() if isinstance(state, dict) else state if isinstance(state, list | tuple) else ()
-    return sum(size_of(part) for part in parts)
+    size, left = 0, [state]
+    while left:
+        part = left.pop()
+        if isinstance(part, Tensor):
+            size += part.nbytes
+        elif isinstance(part, dict):
+            left += part.values()
+        elif isinstance(part, (list, tuple)):
+            left += part
+    return size

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, inspect
 
-from trainconsole.engine.parts import Named
+from trainconsole.engine.parts import Named, defaults
 from trainconsole.engine.reading import without_none
 
 Kind = Literal["number", "whole", "numbers", "choice", "word", "table"]
@@ -60,9 +60,9 @@ def fields_of(struct: type[Struct]) -> tuple[Field, ...]:
 
 def texts(choice: Named) -> dict[str, str]:
     """What a form shows of a choice in force: its parameters but for those at their defaults."""
-    defaults = {field.encode_name: field.default for field in msgspec.structs.fields(choice)}
-    given = {key: value for key, value in without_none(choice).items() if key in defaults}
-    return {key: shown(value) for key, value in given.items() if getattr(choice, key) != defaults[key]}
+    usual = defaults(type(choice))
+    given = {key: value for key, value in without_none(choice).items() if key in usual}
+    return {key: shown(value) for key, value in given.items() if getattr(choice, key) != usual[key]}
 
 
 def shown(value: Any) -> str:

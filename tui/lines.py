@@ -5,11 +5,10 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
-
 from trainconsole.engine import messages
 from trainconsole.engine.choices import AnyOptimizer
 from trainconsole.engine.messages import Event
+from trainconsole.engine.parts import defaults
 from trainconsole.engine.reading import variants
 from trainconsole.tui.plain import effect, harmless, rate, real
 
@@ -112,7 +111,7 @@ def _applied(event: messages.CommandApplied) -> str:
 def told(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """Without those parameters of a new optimizer that are at its defaults."""
     struct = variants(AnyOptimizer).get(str(after.get("optimizer")))
-    known = {f.encode_name: f.default for f in msgspec.structs.fields(struct)} if struct else {}
+    known = defaults(struct) if struct else {}
     return {k: v for k, v in after.items() if k in before or k not in known or known[k] != _tuple(v)}
 
 

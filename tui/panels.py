@@ -215,7 +215,13 @@ def _timeline(entries: tuple[Entry, ...], width: int, height: int) -> tuple[Text
     return tuple(lines[:height])
 
 
-def _told(entry: Entry, widest: int, width: int) -> Iterator[Text]:
+@lru_cache(256)
+def _told(entry: Entry, widest: int, width: int) -> tuple[Text, ...]:
+    """The very texts of the time before: a line that has only moved need not be laid out again."""
+    return tuple(_lines_of(entry, widest, width))
+
+
+def _lines_of(entry: Entry, widest: int, width: int) -> Iterator[Text]:
     step = f"{entry.step:,}" if entry.step is not None else ""
     head = Text.assemble((f"{step:>{widest}} ", MUTED), (f"{SIGNS[entry.kind]} ", COLOURS[entry.kind]))
     indent = widest + 3

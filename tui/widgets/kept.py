@@ -34,12 +34,21 @@ class Kept(Widget):
         if self._kept is None or self._kept[0] != crop:
             self._kept = crop, super().render_lines(crop)
         elif stale := [y for y in self._stale if y in crop.line_range]:
-            lines, first, last = [*self._kept[1]], min(stale), max(stale)
-            part = Region(crop.x, first, crop.width, last + 1 - first)
-            lines[first - crop.y : last + 1 - crop.y] = super().render_lines(part)
+            lines = [*self._kept[1]]
+            known = {y: line for y in stale if (line := self.known_line(y)) is not None}
+            if new := [y for y in stale if y not in known]:
+                first, last = min(new), max(new)
+                part = Region(crop.x, first, crop.width, last + 1 - first)
+                lines[first - crop.y : last + 1 - crop.y] = super().render_lines(part)
+            for y, line in known.items():
+                lines[y - crop.y] = line
             self._kept = crop, lines
         self._stale = frozenset()
         return self._kept[1]
+
+    def known_line(self, y: int) -> Strip | None:
+        """What line `y` looks like, where the last frame had the same line elsewhere."""
+        return None
 
 
 class Row(Horizontal, Kept):

@@ -1,6 +1,7 @@
 """Lines of styled text of which only what changed is drawn anew."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from rich.cells import cell_len
@@ -24,14 +25,17 @@ class Lines(Kept):
         self._strips: list[Strip] = []
         self._laid: Size | None = None
         self._base: Style | None = None
+        self._drawn: tuple[list[Strip], dict[int, tuple[Strip, Strip]]] = ([], {})
 
     def show(self, texts: Sequence[Text]) -> None:
         """Lines from the top; what does not fit is cut."""
         before, old, size = self.texts, self._strips, self.size
+        shown = list(zip(before, old, strict=False)) if size == self._laid else []
+        same = {id(text): strip for text, strip in shown}
         self.texts = list(texts)
-        kept = len(old) if size == self._laid else 0
         self._strips = [
-            old[y] if y < kept and alike(before[y], text) else laid(text, size.width, self.base)
+            same.get(id(text))
+            or (old[y] if y < len(shown) and alike(before[y], text) else laid(text, size.width, self.base))
             for y, text in enumerate(self.texts[: size.height])
         ]
         self._laid = size
@@ -50,6 +54,20 @@ class Lines(Kept):
     def notify_style_update(self) -> None:
         self._base = self._laid = None
         super().notify_style_update()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        lines, top = super().render_lines(crop), self.content_offset.y - crop.y
+        if lines is not self._drawn[0]:
+            drawn = zip(self._strips, lines[top:], strict=False) if top >= 0 else ()
+            self._drawn = lines, {id(strip): (strip, line) for strip, line in drawn}
+        return lines
+
+    def known_line(self, y: int) -> Strip | None:
+        """A line that has moved up or down keeps what Textual made of it: borders, background and filters are
+        those of all lines."""
+        strip = strip_at(self._strips, y - self.content_offset.y)
+        known = self._drawn[1].get(id(strip))
+        return known[1] if known is not None and known[0] is strip else None
 
     def render_line(self, y: int) -> Strip:
         if self._laid != self.size:
@@ -105,11 +123,12 @@ def span(old: Strip | None, new: Strip | None) -> tuple[int, int] | None:
 
 def _cells(strip: Strip | None) -> list[tuple[str, Style | None]]:
     """(character, style) a cell; the second cell of a wide character is empty."""
-    if strip is None:
-        return []
-    return [
-        (part, segment.style)
-        for segment in strip
-        for char in segment.text
-        for part in (char, *[""] * (cell_len(char) - 1))
-    ]
+    return [(char, segment.style) for segment in strip or () for char in _spread(segment.text)]
+
+
+@lru_cache(1024)
+def _spread(text: str) -> tuple[str, ...]:
+    """`text` a cell at a time."""
+    if cell_len(text) == len(text):
+        return tuple(text)
+    return tuple(part for char in text for part in (char, *[""] * (cell_len(char) - 1)))
