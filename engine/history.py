@@ -108,6 +108,7 @@ class Pyramid:
     def __init__(self, column: Growing) -> None:
         self._column = column
         self._levels: list[tuple[Growing, ...]] = []
+        self._all_finite = True
 
     def reduce(self, starts: Indices, stops: Indices, *, extremes: bool = True, sums: bool = True) -> Summary:
         """The summary of values[start:stop] for each of (n,) ranges, empty where stop <= start.
@@ -117,19 +118,21 @@ class Pyramid:
         self._grow()
         if len(starts) <= FEW:
             return self._one_by_one(starts, stops)
-        found = Summary.empty(len(starts))
+        found, whole = Summary.empty(len(starts)), self._is_whole
         at = np.flatnonzero(stops > starts)
         starts, stops = starts[at], stops[at]
+        if whole:
+            found.count[at] = stops - starts
         for level in range(len(self._levels) + 1):
-            top = level == len(self._levels)
-            first, last = -(-starts // FAN), stops // FAN
-            inside = first < last if not top else np.zeros(len(at), bool)
-            # Of a range with whole cells above, the ends; of another, all: less than two cells.
-            found.add(at, self._gathered(level, starts, np.where(inside, first * FAN, stops), extremes, sums))
-            at, starts, stops, rest = at[inside], first[inside], last[inside], stops[inside]
             if not len(at):
                 break
-            found.add(at, self._gathered(level, stops * FAN, rest, extremes, sums))
+            first, last = -(-starts // FAN), stops // FAN
+            inside = (first < last) & (level < len(self._levels))
+            # Of a range with whole cells above, both ends; of another, all: less than two cells.
+            begins = np.array([starts, np.where(inside, last * FAN, stops)])
+            ends = np.array([np.where(inside, first * FAN, stops), stops])
+            self._gather(found, at, _Cells(level, begins, ends), whole, extremes, sums)
+            at, starts, stops = at[inside], first[inside], last[inside]
         return found
 
     def _one_by_one(self, starts: Indices, stops: Indices) -> Summary:
@@ -170,30 +173,35 @@ class Pyramid:
             return 0.0, 0.0, 0.0, 0
         return float(np.fmin.reduce(low)), float(np.fmax.reduce(high)), float(total.sum(dtype=float)), number
 
-    def _gathered(self, level: int, starts: Indices, stops: Indices, extremes: bool, sums: bool) -> Summary:
-        """The summary of short ranges of the cells of one level."""
-        found = Summary.empty(len(starts))
-        widest = int((stops - starts).max(initial=0))
-        if widest <= 0:
-            return found
-        cells = starts[:, None] + np.arange(widest)
-        outside = cells >= stops[:, None]
-        cells[outside] = 0
-        taken = None if level else self._column.values[cells]
-        if taken is not None:
-            outside |= ~np.isfinite(taken)
-        low, high, total, count = self._levels[level - 1] if level else (self._column,) * 4
+    def _gather(
+        self, found: Summary, at: Indices, cells: "_Cells", whole: bool, extremes: bool, sums: bool
+    ) -> None:
+        """Take cells of one level into the ranges of `found` numbered `at`, their counts if not `whole`."""
+        parts = self._levels[cells.level - 1] if cells.level else (self._column,) * 4
+        low, high, total, count = (part.values for part in parts)
+        finite = np.isfinite(cells.of(low)) if not cells.level and not whole else None
         if extremes:
-            lows = low.values[cells] if taken is None else taken
-            highs = high.values[cells] if taken is None else taken
-            found.low[:] = np.fmin.reduce(np.where(outside, np.nan, lows), axis=1)
-            found.high[:] = np.fmax.reduce(np.where(outside, np.nan, highs), axis=1)
+            lows = cells.of(low)
+            highs = cells.of(high) if cells.level else lows
+            if finite is not None:
+                lows = highs = np.where(finite, lows, np.nan)
+            found.low[at] = np.fmin(found.low[at], np.fmin.reduce(lows, axis=0))
+            found.high[at] = np.fmax(found.high[at], np.fmax.reduce(highs, axis=0))
+        if whole and not sums:
+            return
+        inside = cells.inside if finite is None else cells.inside & finite
         if sums:
-            totals = total.values[cells] if taken is None else taken
-            found.total[:] = np.add.reduce(np.where(outside, 0, totals), axis=1, dtype=float)
-        counts = np.where(outside, 0, count.values[cells]) if level else ~outside
-        found.count[:] = np.add.reduce(counts, axis=1, dtype=np.int64)
-        return found
+            totals = np.where(inside, cells.of(total), 0)
+            found.total[at] += np.add.reduce(totals, axis=0, dtype=float)
+        if not whole:
+            counts = np.where(inside, cells.of(count), 0) if cells.level else inside
+            found.count[at] += np.add.reduce(counts, axis=0, dtype=np.int64)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether every value is finite; those that no level has yet are looked at."""
+        done = len(self._levels[0][0]) * FAN if self._levels else 0
+        return self._all_finite and bool(np.isfinite(self._column.values[done:]).all())
 
     def _grow(self) -> None:
         """Take in what was appended, a block at a time so that it stays in the processor's cache."""
@@ -221,6 +229,7 @@ class Pyramid:
             values = self._column.values[cells].reshape(-1, FAN)
             finite = np.isfinite(values)
             if not finite.all():
+                self._all_finite = False
                 known = np.where(finite, values, np.nan)
                 parts = [known, known, np.where(finite, values, 0), finite]
             else:
@@ -229,3 +238,30 @@ class Pyramid:
         high.append(np.fmax.reduce(parts[1], axis=1))
         total.append(np.add.reduce(parts[2], axis=1, dtype=float))
         count.append(np.add.reduce(parts[3], axis=1, dtype=np.int64))
+
+
+class _Cells:
+    """The cells of one level in two short parts of each of n ranges, none of them empty: (2, n) begins, ends.
+
+    `at` (m, n) are their numbers, filled up with cells of the same range, which changes no extreme; `inside`
+    (m, n) says which are no such filling.
+    """
+
+    def __init__(self, level: int, begins: Indices, ends: Indices) -> None:
+        self.level = level
+        widest = int((ends - begins).max(initial=1))
+        cells = begins[:, None] + np.arange(widest)[:, None]
+        latest = np.minimum(np.maximum(ends - 1, begins), ends[1] - 1)
+        shape = 2 * widest, begins.shape[1]
+        self._inside = cells, ends
+        self.at = np.minimum(cells, latest[:, None]).reshape(shape)
+
+    @property
+    def inside(self) -> npt.NDArray[np.bool_]:
+        cells, ends = self._inside
+        return (cells < ends[:, None]).reshape(self.at.shape)
+
+    def of(self, values: Column) -> Column:
+        """(m, n). All numbers are in bounds; numpy is faster where it need not say so."""
+        taken: Column = values.take(self.at, mode="clip")
+        return taken

@@ -1,8 +1,10 @@
-"""Charts that stand still, drawn by plotext; the one module that knows it (pinned to 5.x)."""
+"""Charts that stand still, drawn by plotext; the one module that knows it.
+
+5.x: 6.1 is a rewrite that takes one call a point, and textual-plotext works with 5.x only.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -61,44 +63,6 @@ def curves(
         return [line.rstrip() for line in (*left, *right, legend)]
     both = [f"{a}  {b}" for a, b in zip(left, right, strict=True)]
     return [line.rstrip() for line in (*both, legend.center(2 * size[0] + 2))]
-
-
-Ticks = tuple[tuple[int, str], ...]
-"""(cell, label), counted from the lower left of the canvas."""
-
-
-def frame(size: tuple[int, int], across: Ticks, up: Ticks) -> tuple[str, ...]:
-    """The axes of a live curve, of exactly `size` cells (width, height), the canvas blank.
-
-    Where no ticks are across, no axis is. The two axes are laid out apart: plotext's time grows with the
-    cells, and mostly one of them stays as it was.
-    """
-    width, height = size
-    gutter = max((len(text) for _, text in up), default=0)
-    if not across:
-        return tuple(line.ljust(width)[:width] for line in _axes_alone((gutter + 2, height), (), up))
-    left = _axes_alone((gutter + 2, height), ((0, ""),), up)[: height - 2]
-    below = _axes_alone((width, 3), across, ((0, " " * gutter),))[1:]
-    return tuple(line.ljust(width)[:width] for line in (*left, *below))
-
-
-@lru_cache(64)
-def _axes_alone(size: tuple[int, int], across: Ticks, up: Ticks) -> tuple[str, ...]:
-    width, height = size
-    # A whole figure made anew takes a third of the time; all that is set below is set each time.
-    plotext.clear_data()
-    plotext.limit_size(False, False)
-    plotext.theme("clear")
-    plotext.plotsize(width, height)
-    plotext.xaxes(bool(across), False)
-    plotext.yaxes(True, False)
-    gutter = max((len(text) for _, text in up), default=0) + 1
-    plotext.xlim(0, max(width - gutter - 1, 1))
-    plotext.ylim(0, max(height - (2 if across else 0) - 1, 1))
-    plotext.xticks([cell for cell, _ in across], [text for _, text in across])
-    plotext.yticks([cell for cell, _ in up], [text for _, text in up])
-    plotext.scatter([0], [0], marker=" ")
-    return tuple(str(plotext.uncolorize(plotext.build())).split("\n")[:height])
 
 
 def thinned(x: Series, y: Series, most: int) -> tuple[Series, Series]:

@@ -112,10 +112,7 @@ def _limits(survey: Survey, previous: Limits | None, *, log: bool) -> Limits:
 def _backdrop(
     size: tuple[int, int], room: Room, axis: Axis, bounds: Limits, limits: Limits, log: bool
 ) -> Canvas:
-    """Border and axes, which mostly stay as they are; plotext lays out lines, ticks and labels."""
-    # plotext takes as long to import as a first frame to draw, which has no axes yet.
-    from trainconsole.tui import charts
-
+    """Border and axes, which mostly stay as they are."""
     sheet = Canvas(*size)
     width, height = size
     if room.edge:
@@ -129,8 +126,11 @@ def _backdrop(
     across = _cells(axes.x_ticks(axis, bounds, room.width), bounds, room.width) if room.below else ()
     labels = tuple((cell, text[: axes.GUTTER - 1].rjust(axes.GUTTER - 1) + " ") for cell, text in up)
     whole = GUTTER + room.width, room.height + room.below
-    for row, line in enumerate(charts.frame(whole, across, labels), start=room.edge):
-        written(sheet, room.edge, row, [(line[: axes.GUTTER], Pen.LABEL), (line[axes.GUTTER :], Pen.AXIS)])
+    text = "".join(axes.frame(whole, across, labels)).encode("utf-32-le")
+    place = slice(room.edge, room.edge + whole[1]), slice(room.edge, room.edge + whole[0])
+    sheet.chars[place] = np.frombuffer(text, "<u4").reshape(whole[::-1])
+    sheet.pens[place] = Pen.AXIS
+    sheet.pens[place][:, : axes.GUTTER] = Pen.LABEL
     if room.below:
         row = room.edge + room.height + 1
         sheet.pens[row, room.edge : room.edge + whole[0]] = Pen.LABEL

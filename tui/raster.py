@@ -5,7 +5,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from trainconsole.engine.history import Floats
+from trainconsole.engine.history import Floats, Indices
 
 Dots = npt.NDArray[np.bool_]
 Chars = npt.NDArray[np.uint32]
@@ -97,13 +97,8 @@ def spans(low: Floats, high: Floats, breaks: Dots) -> tuple[Floats, Floats]:
     known = np.flatnonzero(~np.isnan(low))
     if not len(known):
         return low, high
-    before = np.searchsorted(known, np.arange(len(low)), side="right") - 1
-    after = np.minimum(before + 1, len(known) - 1)
-    broken = np.cumsum(breaks)
-    across = np.isnan(low) & (before >= 0) & (before < len(known) - 1)
-    across &= broken[known[after]] == broken[known[np.maximum(before, 0)]]
-    at = np.flatnonzero(across)
-    low[at] = high[at] = np.round(np.interp(at, known, (low[known] + high[known]) / 2))
+    if len(known) < len(low):
+        _cross(low, high, known, breaks)
     with np.errstate(invalid="ignore"):
         rises = low[1:] > high[:-1] + 1
         falls = high[1:] < low[:-1] - 1
@@ -113,6 +108,17 @@ def spans(low: Floats, high: Floats, breaks: Dots) -> tuple[Floats, Floats]:
     low[:-1] = np.where(falls, np.fmin(low[:-1], downward + 1), low[:-1])
     high[1:] = np.where(falls, np.fmax(high[1:], downward), high[1:])
     return low, high
+
+
+def _cross(low: Floats, high: Floats, known: Indices, breaks: Dots) -> None:
+    """Fill in the columns between those that are `known`."""
+    before = np.searchsorted(known, np.arange(len(low)), side="right") - 1
+    after = np.minimum(before + 1, len(known) - 1)
+    broken = np.cumsum(breaks)
+    across = np.isnan(low) & (before >= 0) & (before < len(known) - 1)
+    across &= broken[known[after]] == broken[known[np.maximum(before, 0)]]
+    at = np.flatnonzero(across)
+    low[at] = high[at] = np.round(np.interp(at, known, (low[known] + high[known]) / 2))
 
 
 def filled(low: Floats, high: Floats, dots: int) -> Dots:

@@ -17,6 +17,8 @@ BLOCK = 1 << 15
 """Rows that are taken apart at a time: the six columns of one block come out of the processor's cache."""
 
 KEPT = 32
+"""Reductions that are kept."""
+EDGES_KEPT = 8
 
 What = Literal["extremes", "sums"]
 
@@ -42,6 +44,7 @@ class Track:
         self._pieces: tuple[Piece, ...] = ()
         self._places = np.zeros(1, np.int64)
         self._last: dict[str, float] | None = None
+        self._placed = dict[tuple[int, str, bytes], Indices]()
         self._kept = dict[tuple[str, What, int], tuple[Indices, Indices, Summary]]()
 
     def extend(self, rows: Rows, forks: Mapping[int, Fork]) -> None:
@@ -95,11 +98,19 @@ class Track:
         return found
 
     def places(self, axis: str, edges: Floats) -> Indices:
-        """For each of (n,) ascending edges the number of rows in force up to it; `axis` is step or time."""
-        found = np.zeros(len(edges), np.int64)
-        for piece in self._pieces:
-            found += self._within(piece, axis, edges)
-        return found
+        """For each of (n,) ascending edges the number of rows in force up to it; `axis` is step or time.
+
+        Kept, as curves of equal width ask for the same.
+        """
+        key = self.version, axis, edges.tobytes()
+        if key not in self._placed:
+            found = np.zeros(len(edges), np.int64)
+            for piece in self._pieces:
+                found += self._within(piece, axis, edges)
+            if len(self._placed) >= EDGES_KEPT:
+                self._placed.clear()
+            self._placed[key] = found
+        return self._placed[key]
 
     def reduce(self, name: str, starts: Indices, stops: Indices, what: What) -> Summary:
         """Column `name` over (n,) ranges of rows in force, of the summary only `what` is asked for.

@@ -1,6 +1,7 @@
 """A record of 10 million steps, 400 MB, made up: read and drawn in full, drawn again, zoomed into."""
 
 import os
+import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -80,11 +81,13 @@ def drawn(sight: Sight) -> Iterator[Row]:
 
 
 def zoomed(sight: Sight, sizes: Sizes) -> list[float]:
-    """Milliseconds for each window, all of them new."""
-    view, took = View(), []
+    """Milliseconds for each window, none of them seen before."""
+    chance, took = random.Random(0), []
+    reach = sight.scene().reach("step")
     for frame in range(FRAMES):
-        reach = sight.scene().reach("step")
-        view = view.zoomed(0.5, reach) if frame % 20 < 19 else view.whole()
+        view = View()
+        for _ in range(1 + frame % 19):
+            view = view.zoomed(0.5, reach).panned(chance.uniform(-0.5, 0.5), reach)
         took.append(_timed(partial(_picture, sight, view, {}, sizes)))
     return took
 

@@ -98,3 +98,22 @@ def test_a_clock_and_a_value_are_short():
     assert [axes.value(v) for v in (None, math.nan, 0.031254, 12345.6, 2.5e7)] == [
         "-", "-", "0.03125", "1.235e+04", "2.500e+07",
     ]  # fmt: skip
+
+
+def test_the_frame_of_a_live_curve_has_its_size_and_its_ticks_where_they_were_asked_for():
+    across, up = ((0, "0"), (12, "1k"), (50, "4k")), ((0, "    0 "), (5, "    1 "), (9, "  2.5 "))
+    lines = axes.frame((58, 12), across, up)
+    assert {len(line) for line in lines} == {58}
+    assert [row for row, line in enumerate(lines[:10]) if line[6] == "┤"] == [0, 4, 9]
+    assert [column - 7 for column, sign in enumerate(lines[10]) if sign == "┬"] == [0, 12, 50]
+    assert lines[11].split() == ["0", "1k", "4k"]
+    assert all(line[7:].isspace() for line in lines[:10])
+    assert axes.frame((58, 2), (), up[:1])[1].startswith("    0 ┤")
+
+
+def test_labels_stay_in_the_frame_and_apart_from_each_other():
+    up = ((0, "0 "),)
+    axis, labels = axes.frame((30, 4), ((0, "0"), (1, "123456"), (12, "200k"), (27, "400k")), up)[-2:]
+    assert axis == "  └┬┬──────────┬──────────────┬"[:30]
+    assert labels.split() == ["0", "200k", "400k"]
+    assert (len(axis), len(labels)) == (30, 30)

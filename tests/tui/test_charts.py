@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from trainconsole.engine.history import ROW, Rows
-from trainconsole.tui.charts import curves, frame, label, thinned, ticks
+from trainconsole.tui.charts import curves, label, thinned, ticks
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 FINITE = st.floats(-1e6, 1e6, allow_subnormal=False).map(lambda x: x if abs(x) > 1e-6 else 0.0)
@@ -190,14 +190,3 @@ def test_thinning_keeps_the_mean_and_few_points() -> None:
     assert np.all(np.diff(few_x) > 0)
     weights = np.diff(np.append(np.linspace(0, 1000, 81).astype(int)[:-1], 1000))
     assert np.average(few_y, weights=weights) == pytest.approx(y.mean())
-
-
-def test_the_frame_of_a_live_curve_has_its_size_and_its_ticks_where_they_were_asked_for():
-    across, up = ((0, "0"), (12, "1k"), (50, "4k")), ((0, "    0 "), (5, "    1 "), (9, "  2.5 "))
-    lines = frame((58, 12), across, up)
-    assert {len(line) for line in lines} == {58}
-    assert [row for row, line in enumerate(lines[:10]) if line[6] == "┤"] == [0, 4, 9]
-    assert [column - 7 for column, sign in enumerate(lines[10]) if sign == "┬"] == [0, 12, 50]
-    assert lines[11].split() == ["0", "1k", "4k"]
-    assert all(line[7:].isspace() for line in lines[:10])
-    assert frame((58, 2), (), up[:1])[1].startswith("    0 ┤")
