@@ -81,7 +81,7 @@ class Loop:
     def _save_when_due(self) -> None:
         saver = self._travel.saver
         if not saver.has_room:
-            saver.make_room(self._travel.state())
+            saver.make_room(self._travel.state(), spare=self._trainer.best_state is None)
         elif saver.due(self._watch.seconds, epoch_end=False):
             self._travel.save_last()
 

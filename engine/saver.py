@@ -30,9 +30,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Room:
-    """Wanted: buffers for copies of `state`, of which only the shapes count."""
+    """Wanted: buffers for copies of `state`, of which only the shapes count; with `spare` once more."""
 
     state: State
+    spare: bool
 
 
 class Saver:
@@ -46,6 +47,7 @@ class Saver:
         self._jobs: queue.Queue[Job | Room | None] = queue.Queue()
         self._done: queue.SimpleQueue[CheckpointSaved] = queue.SimpleQueue()
         self._kept: State | None = None
+        self._spare: State | None = None
         self.has_room = False
         self._best: tuple[State, str] | None = None
         # What each file names as its best: that one stays as long as the file does.
@@ -67,11 +69,16 @@ class Saver:
     def _busy(self) -> bool:
         return self._jobs.unfinished_tasks > 0
 
-    def make_room(self, state: State) -> None:
+    def make_room(self, state: State, *, spare: bool) -> None:
         """Have buffers made for the copies, before the first is due: fresh ones cost it 250 ms for 25 M
-        parameters with Adam's state, where copying costs 40."""
+        parameters with Adam's state, where copying costs 25. `spare` ones are for `take_room`."""
         self.has_room = True
-        self._jobs.put(Room(state))
+        self._jobs.put(Room(state, spare))
+
+    def take_room(self) -> State | None:
+        """Buffers for a copy that is somebody else's to keep; there are some once, if they are there yet."""
+        room, self._spare = self._spare, None
+        return room
 
     def save_last(self, state: State, best: State | None, seconds: float) -> None:
         """Copy `state` and have it written as last.pt, after the best that it knows."""
@@ -143,6 +150,7 @@ class Saver:
         # Where there is no memory for it, the first copy will say so.
         with suppress(MemoryError, RuntimeError):
             self._kept = checkpoint.room_for(wanted.state)
+            self._spare = checkpoint.room_for(wanted.state) if wanted.spare else None
 
     def _write(self, job: Job) -> None:
         path = checkpoint.save(self.directory, job.file, job.link, job.state)

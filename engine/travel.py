@@ -61,7 +61,8 @@ class Travel:
         """This epoch is the best: copy it, into the buffers of the one before where nobody needs that."""
         old = self._trainer.best_state
         free = old is not None and not self.saver.holds(old) and not self._undo.holds(old)
-        self._trainer.keep_best({**self._place(), "best_file": ""}, old if free else None)
+        into = old if free else self.saver.take_room()
+        self._trainer.keep_best({**self._place(), "best_file": ""}, into)
 
     def before_change(self) -> bool:
         """Snapshot for `undo`; False where this boundary has one already."""

@@ -1,7 +1,7 @@
 """The CNN of the `mnist` preset against PyTorch's tutorial, two threads: speed, and what it learns."""
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import torch
@@ -12,7 +12,7 @@ from torchvision import transforms
 
 from bench import sets
 from bench.ours import Ours, data
-from bench.table import Row, row
+from bench.table import Row, quartiles, row
 from bench.turns import ratios, take_turns
 from trainconsole.engine import models
 from trainconsole.engine.choices import Adam
@@ -20,8 +20,11 @@ from trainconsole.engine.config import Cnn, RunConfig
 
 BATCH = 64
 HELD_OUT = 1000
-SEEDS = (0, 1)
+SEEDS, FEW_SEEDS = range(6), range(2)
+"""Few where a step may take ten times as long."""
 EPOCHS = 2
+WHAT = "mnist CNN, 2 threads"
+WITHOUT = "the processor has no instructions for bfloat16 (avx512_bf16, amx_bf16)"
 MEAN, SPREAD = 0.1307, 0.3081
 NET = Cnn(channels=(32, 64), fc=(128,))
 
@@ -83,7 +86,7 @@ class Tutorial:
 class Console(Ours):
     """The same net on the same numbers, trained by the engine."""
 
-    def __init__(self, seed: int, precision: Literal["float32", "bfloat16"]) -> None:
+    def __init__(self, seed: int, precision: Literal["float32", "bfloat16"], threads: int = 2) -> None:
         images, targets = sets.images()
         inputs = images.float().div(255).sub(MEAN).div(SPREAD)
         parts = {
@@ -101,7 +104,7 @@ class Console(Ours):
                 seed=seed,
                 precision=precision,
             ),
-            threads=2,
+            threads=threads,
         )
 
     def accuracy(self) -> float:
@@ -112,34 +115,37 @@ class Console(Ours):
         return tally.result()["accuracy"]
 
 
-def rows() -> Iterator[Row]:
+def speed() -> Iterator[Row]:
     torch.set_num_threads(2)
-    seconds = take_turns(
-        {"float32": Console(0, "float32"), "bfloat16": Console(0, "bfloat16"), "tutorial": Tutorial(0)},
-        steps=5,
-        turns=20,
-        warm_up=10,
-    )
-    what = "mnist CNN, 2 threads"
-    for precision, goal in (("float32", 1.35), ("bfloat16", 1.8)):
-        yield row(
-            f"{what}, {precision}: steps/s",
-            "the tutorial's loop",
-            ratios(seconds, precision, "tutorial"),
-            goal,
-        )
-    yield row(f"{what}, bfloat16: steps/s of torch alone", "float32 of torch alone", lowered())
+    against = "the tutorial's loop"
+    tutorial, whole = Tutorial(0), Console(0, "float32")
+    seconds = take_turns({"ours": whole, "tutorial": tutorial}, steps=5, turns=40, warm_up=10)
+    yield row(f"{WHAT}, float32: steps/s", against, ratios(seconds, "ours", "tutorial"), 1.35)
+    halved = Console(0, "bfloat16")
+    seconds = take_turns({"ours": halved, "tutorial": tutorial}, steps=3, turns=10, warm_up=3)
+    alone = lowered()
+    known = f"torch alone is at {statistics.median(alone):.3g} of its own float32 here: {WITHOUT}"
+    limit = known if statistics.median(alone) < 1 else ""
+    found = ratios(seconds, "ours", "tutorial")
+    yield row(f"{WHAT}, bfloat16: steps/s", against, found, 1.8, limit=limit)
+    yield row(f"{WHAT}, bfloat16: steps/s of torch alone", "its own float32", alone)
+
+
+def accuracy() -> Iterator[Row]:
+    """Of the same nets on the same images, in another order."""
+    torch.set_num_threads(1)
     scores = {
-        "tutorial": learned(Tutorial),
-        "float32": learned(lambda seed: Console(seed, "float32")),
-        "bfloat16": learned(lambda seed: Console(seed, "bfloat16")),
+        "tutorial": learned(Tutorial, SEEDS),
+        "float32": learned(lambda seed: Console(seed, "float32", threads=1), SEEDS),
+        "bfloat16": learned(lambda seed: Console(seed, "bfloat16", threads=1), FEW_SEEDS),
     }
     for name, seen in scores.items():
-        yield row(f"{what}, {name}: accuracy after {EPOCHS} epochs, {len(SEEDS)} seeds", "", seen)
+        yield row(f"mnist CNN, {name}: accuracy after {EPOCHS} epochs, {len(seen)} seeds", "", seen)
     for name, other in (("float32", "tutorial"), ("bfloat16", "float32")):
-        lost = [b - a for a, b in zip(scores[name], scores[other], strict=True)]
+        lost = [b - a for a, b in zip(scores[name], scores[other], strict=False)]
+        low, _, high = quartiles(lost)
         mean = statistics.fmean(lost)
-        yield Row(f"{what}, {name}: accuracy lost", other, mean, min(lost), max(lost), 0.003, "below")
+        yield Row(f"mnist CNN, {name}: accuracy lost", other, mean, low, high, 0.003, "below")
 
 
 class Bare:
@@ -162,15 +168,15 @@ class Bare:
 def lowered() -> list[float]:
     """How many times as fast a step is in bfloat16, turn by turn."""
     candidates = {name: Bare(name) for name in ("float32", "bfloat16")}
-    seconds = take_turns(candidates, steps=5, turns=12, warm_up=5)
+    seconds = take_turns(candidates, steps=3, turns=10, warm_up=3)
     return ratios(seconds, "bfloat16", "float32")
 
 
-def learned(candidate: Callable[[int], Tutorial | Console]) -> list[float]:
+def learned(candidate: Callable[[int], Tutorial | Console], seeds: Sequence[int]) -> list[float]:
     """Accuracy on the held-out images after EPOCHS, for each seed."""
     steps = -(-(len(sets.images()[0]) - HELD_OUT) // BATCH) * EPOCHS
     found = []
-    for seed in SEEDS:
+    for seed in seeds:
         made = candidate(seed)
         made.run(steps)
         found.append(made.accuracy())

@@ -11,7 +11,8 @@ HEADINGS = ("what", "against", "goal", "measured", "spread", "met")
 
 class Row(Struct, frozen=True):
     """`value` and the quartiles `low` and `high` are in `unit` ("" for a ratio); `better` is the side of
-    `goal` that they should be on, None where there is no goal."""
+    `goal` that they should be on, None where there is no goal. `limit` says what keeps the goal from being
+    met, with the row that shows it."""
 
     what: str
     against: str
@@ -21,6 +22,7 @@ class Row(Struct, frozen=True):
     goal: float | None = None
     better: Literal["above", "below"] = "above"
     unit: str = ""
+    limit: str = ""
 
     @property
     def met(self) -> bool | None:
