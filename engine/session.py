@@ -66,6 +66,24 @@ def make_exact(threads: int) -> None:
     warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")
 
 
+def slow_precision(config: RunConfig, device: torch.device) -> str:
+    """What to say of a precision that the processor has no instructions for; "" where it has."""
+    if config.precision == "float32" or device.type != "cpu":
+        return ""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return ""
+    supported = {
+        "bfloat16": torch.ops.mkldnn._is_mkldnn_bf16_supported,
+        "float16": torch.ops.mkldnn._is_mkldnn_fp16_supported,
+    }
+    if supported[config.precision]():
+        return ""
+    return (
+        f"precision {config.precision}: this processor has no instructions for it, and a step may take ten"
+        " times as long as in float32; --set precision=float32"
+    )
+
+
 def check_fit(config: RunConfig, loaded: Data) -> None:
     """Metrics, augmentation and scripted steps that the data does not allow. Raises UserError."""
     known = tasks.METRICS[loaded.task]
@@ -179,7 +197,7 @@ def _begin_new(
     record.write_meta(launch.path, describe(trainer, launch))
     report = Reporter(trainer, record.Recorder(launch.path), status, outbox)
     report.emit(Started, **started(trainer, launch))
-    for why in (trainer.data.warning, trainer.data.exact):
+    for why in (trainer.data.warning, trainer.data.exact, slow_precision(trainer.config, trainer.device)):
         if why:
             report.emit(Warned, why=why)
     travel = _travel(trainer, report, launch, branches.forks([]))

@@ -73,7 +73,6 @@ class ConsoleApp(StyledApp[Left]):
         self._starter.submit(os.getpid).result()
 
     def on_mount(self) -> None:
-        super().on_mount()
         if not self.is_headless:
             for number in SIGNALS:
                 asyncio.get_running_loop().add_signal_handler(number, self._end, number)

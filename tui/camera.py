@@ -39,7 +39,6 @@ class Studio(StyledApp[None]):
         self._shown = screen
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.push_screen(self._shown)
 
 

@@ -21,7 +21,5 @@ class StyledApp(App[Result]):
         self.animation_level = "none"
         if ascii.needed():
             self._filters.append(ascii.AsciiFilter())
-
-    def on_mount(self) -> None:
         self.register_theme(THEME)
         self.theme = THEME.name

@@ -1,10 +1,11 @@
 """What a console costs while it is attached: the training's speed, its own processor time, bytes sent.
 
-Windows with and without one alternate within a run; each window is taken in two halves, and the halves of
-one without tell what equal neighbours differ by.
+Windows with and without one alternate within a run, so that what slows the machine down for longer slows both
+down; neighbours without one tell how well that is known.
 """
 
 import os
+import statistics
 import sys
 import time
 from collections.abc import Iterator
@@ -14,85 +15,80 @@ from typing import NamedTuple
 
 from bench.table import Row, row
 from bench.terminal import Terminal, ours, processor_time
+from bench.toggled import OFF, ON
 from bench.training import secluded, seconds_a_step, training
 from trainconsole.engine import live, record
 
-PAIRS, FEWER = 10, 4
+PAIRS, FEWER = 50, 15
 """With a core to spare, and without one, where nothing is promised."""
-TURNS = 4
-WINDOW = 4.0
+TURNS = 3
+WINDOW, REST = 1.0, 0.4
+"""Seconds that are measured, and those before, in which a console takes the run up or lets go of it."""
 SETTLING = 4.0
 """Seconds from launch to where a console has built itself."""
 
 
 class Window(NamedTuple):
-    """Seconds a step in each half, and of the host's processor time in both; the console's share of a core
-    and bytes a second, 0 without one."""
+    """Seconds a step, and of the host's processor time; the console's share of a core and bytes a second."""
 
-    first: float
-    second: float
+    wall: float
     cost: float
-    share: float = 0.0
-    bytes: float = 0.0
-
-    @property
-    def mean(self) -> float:
-        return (self.first + self.second) / 2
+    share: float
+    bytes: float
 
 
 def rows() -> Iterator[Row]:
     cores = os.cpu_count() or 1
     for threads in dict.fromkeys((max(cores - 1, 1), cores)):
         with secluded() as folder, training(folder, threads) as run:
-            pairs = [alternate(folder, run, turn) for turn in range(PAIRS if threads < cores else FEWER)]
-        yield from _told(pairs, threads, cores)
+            windows = alternate(folder, run, PAIRS if threads < cores else FEWER)
+        yield from _told(windows, threads, cores)
 
 
-def _told(pairs: list[tuple[Window, Window]], threads: int, cores: int) -> Iterator[Row]:
-    where, spare = f"torch on {threads} of {cores} cores", threads < cores or cores == 1
-    speed = [without.mean / attached.mean for attached, without in pairs]
-    yield row("steps/s with a console attached, 120x40", f"without, {where}", speed, 0.99 if spare else None)
-    cost = [without.cost / attached.cost for attached, without in pairs]
-    yield row("the same, by the host's processor time", f"without, {where}", cost)
-    equal = [without.first / without.second for _, without in pairs]
-    yield row("steps/s without a console", f"its equal neighbour, {where}", equal)
+def _told(windows: list[Window], threads: int, cores: int) -> Iterator[Row]:
+    """The first window is without a console, every other one with it."""
+    where, spare = f"without, torch on {threads} of {cores} cores", threads < cores or cores == 1
+    without, attached = windows[::2], windows[1::2]
+    beside = [Window(*map(statistics.fmean, zip(*pair, strict=True))) for pair in pairwise(without)]
+    speed = [a.wall / b.wall for a, b in zip(beside, attached, strict=False)]
+    yield row("steps/s with a console attached, 120x40", where, speed, 0.99 if spare else None)
+    cost = [a.cost / b.cost for a, b in zip(beside, attached, strict=False)]
+    yield row("the same, by the host's processor time", where, cost)
+    equal = [a.wall / b.wall for a, b in pairwise(without)]
+    yield row("steps/s without a console", "its neighbour " + where, equal)
+    error = 100 * statistics.stdev(equal) / len(equal) ** 0.5
+    yield Row("the same: standard error", "", error, error, error, 1 if spare else None, "below", "%")
     if spare:
-        shares = [100 * attached.share for attached, _ in pairs]
+        shares = [100 * window.share for window in attached]
         yield row("console: processor time", "one core", shares, 3, better="below", unit="%")
-        sent = [attached.bytes / 1000 for attached, _ in pairs]
+        sent = [window.bytes / 1000 for window in attached]
         yield row("console: sent while training", "", sent, 8, better="below", unit="KB/s")
 
 
-def alternate(folder: Path, run: Path, turn: int) -> tuple[Window, Window]:
-    """A window with a console and one without, in turns which comes first."""
-    without = window(run) if turn % 2 else None
-    with Terminal(ours("attach", str(run)), folder) as console:
+def alternate(folder: Path, run: Path, pairs: int) -> list[Window]:
+    windows = []
+    with Terminal([sys.executable, "-m", "bench.toggled", str(run)], folder) as console:
         console.until("steps/s")
         time.sleep(SETTLING)
-        attached = window(run, console)
-    time.sleep(0.5)
-    return attached, without or window(run)
+        for number in range(2 * pairs + 1):
+            console.process.send_signal(ON if number % 2 else OFF)
+            time.sleep(REST)
+            windows.append(window(run, console))
+    return windows
 
 
-def window(run: Path, console: Terminal | None = None) -> Window:
-    used, sent = _spent(console)
+def window(run: Path, console: Terminal) -> Window:
     host = live.of(run)
     assert host is not None
-    worked = processor_time(host.pid)
-    places = [record.count_rows(run)]
-    began = time.monotonic()
-    for _ in range(2):
-        time.sleep(WINDOW / 2)
-        places.append(record.count_rows(run))
-    took = time.monotonic() - began
-    after, count = _spent(console)
-    first, second = (seconds_a_step(run, a, b) for a, b in pairwise(places))
-    cost = (processor_time(host.pid) - worked) / (places[-1] - places[0])
-    return Window(first, second, cost, (after - used) / took, (count - sent) / took)
-
-
-def _spent(console: Terminal | None) -> tuple[float, int]:
-    return (processor_time(console.process.pid), console.count) if console is not None else (0.0, 0)
+    pid = console.process.pid
+    spent, worked, sent = processor_time(pid), processor_time(host.pid), console.count
+    first, began = record.count_rows(run), time.monotonic()
+    time.sleep(WINDOW)
+    last, took = record.count_rows(run), time.monotonic() - began
+    share, cost = processor_time(pid) - spent, processor_time(host.pid) - worked
+    return Window(
+        seconds_a_step(run, first, last), cost / (last - first), share / took, (console.count - sent) / took
+    )
 
 
 def sent() -> Iterator[Row]:

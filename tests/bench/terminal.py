@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from trainconsole.tui.console import PACE
+
 WIDTH, HEIGHT = 120, 40
 PATIENCE = 120.0
 """Seconds after which nothing is waited for any longer."""
@@ -95,11 +97,11 @@ class Terminal:
 
 
 def environment() -> dict[str, str]:
-    """Ours, without what changes how a terminal program behaves. Modules are compiled once and kept, as those
-    of an installed package are."""
+    """Ours, without what changes how a terminal program behaves, and with what the console sets before it
+    imports Textual. Modules are compiled once and kept, as those of an installed package are."""
     unwanted = ("NO_COLOR", "COLUMNS", "LINES", "TERM", "COLORTERM", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
-    return {**kept, "TERM": "xterm-256color"}
+    return {**kept, "TERM": "xterm-256color", "TEXTUAL_FPS": str(PACE)}
 
 
 def ours(*args: str) -> list[str]:

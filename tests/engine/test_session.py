@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from running import config, run, run_config
 
 from trainconsole.engine import checkpoint, record
@@ -116,3 +117,15 @@ def test_every_command_in_a_record_is_in_the_grammar(tmp_path):
             parse(event.command)
     assert [text for _, text in ran.last["lineage"]] == ["optimizer sgd lr=0.1", "lr x0.5"]
     assert ran.applied[1]["after"]["lr"] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_a_precision_that_the_processor_lacks_is_warned_of(tmp_path, monkeypatch, supported):
+    if not torch.backends.mkldnn.is_available():
+        pytest.skip("torch comes without oneDNN here")
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: supported)
+    ran = run(tmp_path, "iris", "epochs=1", "precision=bfloat16")
+    whys = [event["why"] for event in ran.of("warning") if event["why"].startswith("precision bfloat16")]
+    assert len(whys) == (not supported)
+    assert all("--set precision=float32" in why for why in whys)
+    assert run(tmp_path, "iris", "epochs=1").of("warning") == []
