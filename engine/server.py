@@ -17,7 +17,7 @@ from trainconsole.engine.forks import keep_from_children
 from trainconsole.engine.messages import Request, Status
 from trainconsole.engine.peer import Peer
 
-SHOW_EVERY = 0.1
+SHOW_EVERY = 0.25
 """Seconds between two pushes of a status that is no event's."""
 CHECK_EVERY = 1.0
 """Seconds between two looks at whether the socket is still there."""

@@ -19,11 +19,12 @@ from bench.toggled import OFF, ON
 from bench.training import secluded, seconds_a_step, training
 from trainconsole.engine import live, record
 
-PAIRS, FEWER = 50, 15
+PAIRS, FEWER = 40, 12
 """With a core to spare, and without one, where nothing is promised."""
 TURNS = 3
 WINDOW, REST = 1.0, 0.4
 """Seconds that are measured, and those before, in which a console takes the run up or lets go of it."""
+LONGER = 4.0
 SETTLING = 4.0
 """Seconds from launch to where a console has built itself."""
 
@@ -41,12 +42,12 @@ def rows() -> Iterator[Row]:
     cores = os.cpu_count() or 1
     for threads in dict.fromkeys((max(cores - 1, 1), cores)):
         with secluded() as folder, training(folder, threads) as run:
-            windows = alternate(folder, run, PAIRS if threads < cores else FEWER)
-        yield from _told(windows, threads, cores)
+            steady, windows = alternate(folder, run, PAIRS if threads < cores else FEWER)
+        yield from _told(steady, windows, threads, cores)
 
 
-def _told(windows: list[Window], threads: int, cores: int) -> Iterator[Row]:
-    """The first window is without a console, every other one with it."""
+def _told(steady: list[Window], windows: list[Window], threads: int, cores: int) -> Iterator[Row]:
+    """The first of `windows` is without a console, every other one with it; `steady` ones are all with it."""
     where, spare = f"without, torch on {threads} of {cores} cores", threads < cores or cores == 1
     without, attached = windows[::2], windows[1::2]
     beside = [Window(*map(statistics.fmean, zip(*pair, strict=True))) for pair in pairwise(without)]
@@ -59,31 +60,33 @@ def _told(windows: list[Window], threads: int, cores: int) -> Iterator[Row]:
     error = 100 * statistics.stdev(equal) / len(equal) ** 0.5
     yield Row("the same: standard error", "", error, error, error, 1 if spare else None, "below", "%")
     if spare:
-        shares = [100 * window.share for window in attached]
+        shares = [100 * window.share for window in steady]
         yield row("console: processor time", "one core", shares, 3, better="below", unit="%")
-        sent = [window.bytes / 1000 for window in attached]
+        sent = [window.bytes / 1000 for window in steady]
         yield row("console: sent while training", "", sent, 8, better="below", unit="KB/s")
 
 
-def alternate(folder: Path, run: Path, pairs: int) -> list[Window]:
+def alternate(folder: Path, run: Path, pairs: int) -> tuple[list[Window], list[Window]]:
+    """Windows with a console that stays, and those in which it comes and goes."""
     windows = []
     with Terminal([sys.executable, "-m", "bench.toggled", str(run)], folder) as console:
         console.until("steps/s")
         time.sleep(SETTLING)
+        steady = [window(run, console, LONGER) for _ in range(TURNS)]
         for number in range(2 * pairs + 1):
             console.process.send_signal(ON if number % 2 else OFF)
             time.sleep(REST)
-            windows.append(window(run, console))
-    return windows
+            windows.append(window(run, console, WINDOW))
+    return steady, windows
 
 
-def window(run: Path, console: Terminal) -> Window:
+def window(run: Path, console: Terminal, seconds: float) -> Window:
     host = live.of(run)
     assert host is not None
     pid = console.process.pid
     spent, worked, sent = processor_time(pid), processor_time(host.pid), console.count
     first, began = record.count_rows(run), time.monotonic()
-    time.sleep(WINDOW)
+    time.sleep(seconds)
     last, took = record.count_rows(run), time.monotonic() - began
     share, cost = processor_time(pid) - spent, processor_time(host.pid) - worked
     return Window(
@@ -115,8 +118,8 @@ def _sent_by(folder: Path, run: Path, kind: str) -> float:
         console.until("steps/s")
         time.sleep(SETTLING)
         before = console.count
-        time.sleep(WINDOW)
-        return (console.count - before) / WINDOW
+        time.sleep(LONGER)
+        return (console.count - before) / LONGER
 
 
 def _sent_while_paused(folder: Path, run: Path) -> float:
