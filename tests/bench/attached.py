@@ -19,9 +19,10 @@ from bench.toggled import OFF, ON
 from bench.training import secluded, seconds_a_step, training
 from trainconsole.engine import live, record
 
-PAIRS, FEWER = 40, 12
+PAIRS, FEWER = 30, 8
 """With a core to spare, and without one, where nothing is promised."""
 TURNS = 3
+"""Longer windows, of which each has enough frames."""
 WINDOW, REST = 1.0, 0.4
 """Seconds that are measured, and those before, in which a console takes the run up or lets go of it."""
 LONGER = 4.0

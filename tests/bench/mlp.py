@@ -40,7 +40,7 @@ def _against_plain(
         "default": Plain(mlp(*sizes), table, batch_size, fused=False),
         "fused": Plain(mlp(*sizes), table, batch_size, fused=True),
     }
-    seconds = take_turns(candidates, steps=100, turns=100, warm_up=500)
+    seconds = take_turns(candidates, steps=100, turns=80, warm_up=500)
     yield row(f"{what}: steps/s", "the same loop by hand, Adam", ratios(seconds, "ours", "default"), goals[0])
     yield row(f"{what}: steps/s", "Adam(fused=True)", ratios(seconds, "ours", "fused"), goals[1])
     yield row(f"{what}: time of a step", "", [1e6 * s for s in seconds["ours"]], unit="us")

@@ -10,7 +10,7 @@ from bench.table import Row, row
 from bench.terminal import Terminal, environment, ours
 from bench.training import kill_hosts, secluded
 
-TURNS = 9
+TURNS = 7
 TORCH = [sys.executable, "-c", "import torch"]
 
 
