@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn, optim
 from torch.amp import GradScaler
 
+from trainconsole.engine import uncompiled
 from trainconsole.engine.direct import Direct
 from trainconsole.engine.inspection import layer_name, undisturbed
 
@@ -75,7 +76,7 @@ class HostGuard:
             return
         direct = self._direct
         if direct is None or not direct.belongs_to(optimizer) or not direct.step():
-            optimizer.step()
+            uncompiled.step(optimizer)
             self._direct = Direct.of(optimizer)
 
     def withheld(self) -> bool:
@@ -136,24 +137,25 @@ class DeviceGuard:
 
     def _step_fused(self, optimizer: Any) -> None:
         optimizer.grad_scale, optimizer.found_inf = None, self._flag
-        optimizer.step()
+        uncompiled.step(optimizer)
 
     def _step_and_put_back(self, optimizer: optim.Optimizer, moving: list[Tensor]) -> None:
         live = [*moving, *_state_tensors(optimizer, moving)]
         if len(self._copies) != len(live):
             self._copies = [tensor.detach().clone() for tensor in live]
         torch._foreach_copy_(self._copies, live)
-        optimizer.step()
+        uncompiled.step(optimizer)
         _put_back_where(self._flag.bool(), live, self._copies)
 
     def _step_after_looking(self, optimizer: Any, moving: list[Tensor]) -> None:
         if bool(self._flag):
             return
         optimizer.grad_scale = optimizer.found_inf = None
-        optimizer.step()
-        own = type(optimizer).__module__.startswith("torch.optim.")
+        uncompiled.step(optimizer)
         values = [value for p in moving for value in optimizer.state.get(p, {}).values()]
-        if own and all(value is None or _is_on(value, self._flag.device) for value in values):
+        if uncompiled.is_torchs(optimizer) and all(
+            value is None or _is_on(value, self._flag.device) for value in values
+        ):
             self._settled, self._copies = (optimizer, len(moving)), []
 
     def withheld(self) -> bool:

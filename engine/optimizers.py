@@ -6,6 +6,7 @@ import msgspec
 import torch
 from torch import optim
 
+from trainconsole.engine import uncompiled
 from trainconsole.engine.choices import AnyOptimizer, ImportedOptimizer
 from trainconsole.engine.errors import UserError
 from trainconsole.engine.imported import call, load_object
@@ -44,6 +45,7 @@ def build(
 ) -> optim.Optimizer:
     """The optimizer over `groups` ({"params", "lr_factor", "name"}, which its own param_groups keep), at
     config.lr. Raises UserError where the user's own is not an Optimizer, fails, or has no weight decay."""
+    uncompiled.spare_the_compiler()
     groups = [{key: group[key] for key in ("params", "lr_factor", "name")} for group in groups]
     if isinstance(config, ImportedOptimizer):
         optimizer = _imported(config, groups)

@@ -81,3 +81,17 @@ def test_names_of_ours_do_not_collide_with_a_users(tmp_path):
     loaded("import sys; sys.path.insert(0, '')\nimport engine, tui; assert engine.mine and tui.mine\n"
            "import trainconsole.engine.config, trainconsole.tui.cli", tmp_path)  # fmt: skip
     assert importlib.util.find_spec("trainconsole").origin is None
+
+
+def test_a_run_imports_no_compiler(tmp_path):
+    code = f"""
+import sys
+from pathlib import Path
+sys.path.insert(0, {str(ROOT / "tests")!r})
+from running import run
+swaps = ["optimizer rmsprop", "optimizer sgd momentum=0.9"]
+ran = run(Path({str(tmp_path)!r}), after={{3: swaps, 7: ["undo"]}})
+assert ran.last["type"] == "finished" and not ran.rejected
+assert "torch._dynamo" not in sys.modules
+"""
+    assert "triton" not in loaded(code, tmp_path)

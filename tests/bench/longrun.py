@@ -24,8 +24,8 @@ from trainconsole.tui.view import View
 STEPS, PLANNED = 10_000_000, 12_500_000
 FEW = 1_000_000
 FLAT = 32.0
-"""MB: of the 360 that ten times as many steps bring, less than a tenth may be anything but arrays. Half of what
-is measured is memory that the allocator keeps for the next time."""
+"""MB: of the 360 that ten times as many steps bring, less than a tenth may be anything but arrays. Half of
+what is measured is memory that the allocator keeps for the next time."""
 BLOCK = 1_000_000
 TURNS = 5
 FRAMES = 60

@@ -39,7 +39,7 @@ class Row(Struct, frozen=True):
             self.against,
             "" if self.goal is None else f"{sign} {self.goal:g}{unit}",
             f"{_digits(self.value)}{unit}",
-            f"{_digits(self.low)} to {_digits(self.high)}",
+            "" if self.low == self.high else f"{_digits(self.low)} to {_digits(self.high)}",
             {True: "yes", False: "no", None: ""}[self.met],
         )
 
@@ -71,4 +71,4 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def _digits(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.0f}"
+    return f"{value:.3f}" if 0 < abs(value) < 10 else f"{value:.0f}"
