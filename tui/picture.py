@@ -145,13 +145,15 @@ def _cells(ticks: axes.Ticks, bounds: Limits, cells: int) -> tuple[tuple[int, st
 
 
 def _signs(sheet: Canvas, room: Room, survey: Survey) -> None:
-    """On the axis: where there was no number, and the commands, by name where there is room."""
+    """On the axis: where there was no number, and the commands; their names below it, where no label is."""
     left, axis = room.columns.start, room.rows.stop
     row = axis if room.below else axis - 1
     for column in np.flatnonzero(survey.bad.reshape(-1, 2).any(axis=1)).tolist():
         sheet.put(left + column, row, "\u00d7", Pen.BAD)
     for x, symbol, applied in survey.marks if room.below else ():
         column, pen = left + int(x) // 2, Pen.NAME if applied else Pen.REFUSED
-        sheet.put(column, axis, "▲" if applied else "△", pen)
-        if (sheet.chars[axis + 1, column - 1 : column + 2] == SPACE).all():
+        free = (sheet.chars[axis + 1, column - 1 : column + 2] == SPACE).all()
+        arrow = "▲" if applied else "△"
+        sheet.put(column, axis, arrow if free else symbol or arrow, pen)
+        if free:
             sheet.put(column, axis + 1, symbol or " ", pen)

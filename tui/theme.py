@@ -19,6 +19,8 @@ BAD = "#ff875f"
 AXIS = "#6c6c6c"
 TEXT = "#d0d0d0"
 MUTED = "#8a8a8a"
+HELP = "#bcbcbc"
+"""What is said below a choice; legible where that is highlighted, too."""
 
 BACKGROUND = "#121212"
 SURFACE = "#1c1c1c"

@@ -56,18 +56,19 @@ def anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         pytest.fail(refusal, pytrace=False)
     if constants.DIM_FACTOR != DIMS:
         pytest.fail("unset TEXTUAL_DIM_FACTOR: textual reads it when it is imported", pytrace=False)
-    with monkeypatch.context() as patch:
-        for name in os.environ:
-            if name.startswith("TEXTUAL_") and not name.startswith("TEXTUAL_SNAPSHOT_"):
-                patch.delenv(name)
-        for name in ("NO_COLOR", "COLORTERM", "LC_ALL", "TERM"):
-            patch.delenv(name, raising=False)
-        patch.setattr(constants, "FILTERS", "")
-        patch.setattr(ascii, "needed", lambda: False)
-        patch.setenv("TZ", "UTC")
-        time.tzset()
-        patch.chdir(tmp_path.resolve())
-        yield
+    for name in os.environ:
+        if name.startswith("TEXTUAL_") and not name.startswith("TEXTUAL_SNAPSHOT_"):
+            monkeypatch.delenv(name)
+    for name in ("NO_COLOR", "COLORTERM", "LC_ALL", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(constants, "FILTERS", "")
+    monkeypatch.setattr(ascii, "needed", lambda: False)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    monkeypatch.chdir(tmp_path.resolve())
+    yield
+    # With what a test has set on top of it, in the reverse order.
+    monkeypatch.undo()
     time.tzset()
 
 

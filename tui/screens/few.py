@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from trainconsole.tui import theme
 from trainconsole.tui.screens.dialog import Dialog, Result
 
 
@@ -65,4 +66,4 @@ def _prompt(offer: Offer[Result]) -> Content:
     line = Content.assemble((f"{offer.key:<5}", "bold $primary"), offer.name)
     if not offer.help:
         return line
-    return Content("\n").join([line, Content.styled(f"     {offer.help}", "$text-muted")])
+    return Content("\n").join([line, Content.styled(f"     {offer.help}", theme.HELP)])
