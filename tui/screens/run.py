@@ -223,16 +223,17 @@ class RunScreen(Screen[Left]):
         self._draw_header()
         footer.show(panels.footer(self.size.width, footer.size.height, sight.stage == "paused", sight.over))
         if self.query_one("#side").display:
+            force = self._lines("in-force")
+            force.show(panels.in_force(sight.status, force.size.width))
             far.show(panels.so_far(sight.story, sight.status, sight.metric, far.size.width))
         self._draw_answers()
 
     def _draw_answers(self) -> None:
-        """The timeline and what is in force: sent alone, so that Textual looks at no other widget, these are
-        on the terminal 1 ms sooner."""
+        """The timeline: sent alone, so that Textual looks at no other widget, it is on the terminal 1.5 ms
+        sooner."""
         sight, status = self.sight, self.sight.status
         if self.query_one("#side").display:
-            force, past = self._lines("in-force"), self._lines("timeline")
-            force.show(panels.in_force(status, force.size.width))
+            past = self._lines("timeline")
             width, height = past.size
             past.show(panels.timeline(sight.newest(height), width, height))
         brief = self._lines("brief")
