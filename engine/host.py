@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from trainconsole.engine.reporter import Reporter
 
 SIGNAL_CODES = {"SIGINT": 130, "SIGTERM": 143}
-SWITCH = 0.0001
+SWITCH = 0.001
 """Seconds that the training goes on while another thread, which has a command, waits for the interpreter."""
 
 log = logging.getLogger("trainconsole")

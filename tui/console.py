@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 PACE = 1000
 """How often a second Textual looks whether there is something to send: an answer waits for 1 ms at most."""
-SWITCH = 0.0005
-"""Seconds that drawing goes on while the thread that writes to the terminal waits for the interpreter."""
 
 
 def open_console(
@@ -38,7 +36,6 @@ def open_console(
     where the events of the run at `path` are damaged.
     """
     os.environ.setdefault("TEXTUAL_FPS", str(PACE))
-    sys.setswitchinterval(SWITCH)
     # All that is imported stays; the app has the collector on once its first frame is out.
     gc.disable()
     from trainconsole.tui.app import ConsoleApp

@@ -2,7 +2,7 @@
 
 make bench                      all of it, under 15 minutes
 make bench ARGS="mlp cnn"       some parts
-make bench ARGS=--write         and write docs/bench.md
+make bench ARGS=--write         all of it, and write docs/bench.md
 """
 
 import argparse
@@ -48,6 +48,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write docs/bench.md")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.write and options.parts:
+        parser.error("--write is for all parts: the page would lose the others")
     if options.inside:
         run_here(options.parts[0])
         return

@@ -22,10 +22,10 @@ from trainconsole.engine import live, record
 PAIRS, FEWER = 30, 8
 """With a core to spare, and without one, where nothing is promised."""
 TURNS = 3
-"""Longer windows, of which each has enough frames."""
 WINDOW, REST = 1.0, 0.4
 """Seconds that are measured, and those before, in which a console takes the run up or lets go of it."""
 LONGER = 4.0
+"""The same of a console that stays: enough frames to say what one costs."""
 SETTLING = 4.0
 """Seconds from launch to where a console has built itself."""
 

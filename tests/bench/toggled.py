@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from trainconsole.tui.app import ConsoleApp
-from trainconsole.tui.console import SWITCH
 from trainconsole.tui.screens.run import RunScreen
 
 OFF, ON = signal.SIGUSR1, signal.SIGUSR2
@@ -47,5 +46,4 @@ def _never(path: Path) -> Any:
 
 
 if __name__ == "__main__":
-    sys.setswitchinterval(SWITCH)
     Toggled(runs_dir=Path("runs"), reopen=_never, path=Path(sys.argv[1])).run(mouse=False)
