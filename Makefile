@@ -8,7 +8,7 @@ PRESET := $(if $(ARGS),,--preset digits)
 # Where there is no terminal, a run is headless.
 HEADLESS = $(if $(findstring --no-ui,$(ARGS)),,$(if $(findstring --preset,$(ARGS) $(PRESET)),--no-ui))
 
-.PHONY: all run test check bench fix clean
+.PHONY: all run test check bench docs dist fix clean
 
 all: $(VENV)/installed
 
@@ -29,8 +29,10 @@ $(VENV)/peers: $(VENV)/installed
 check: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(PARTS)
+	MYPYPATH=tests $(BIN)/mypy $(PARTS) -p support
 	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/codespell *.md docs engine presets tui
 
 fix: $(VENV)/installed
 	$(BIN)/ruff check --fix .
@@ -45,9 +47,28 @@ $(VENV)/dependencies: pyproject.toml
 	touch $@
 
 # A strict editable install links single files: a file that is new or gone needs it again.
-$(VENV)/installed: $(VENV)/dependencies engine presets tui tui/screens tui/widgets
+$(VENV)/installed: $(VENV)/dependencies $(shell find engine presets tui -type d -not -name __pycache__)
 	$(PIP) install --quiet --no-build-isolation --no-deps --editable . --config-settings editable_mode=strict
 	touch $@
 
+# The pages of docs/ as a site, in build/site; a link that leads nowhere fails. An environment of its own.
+DOCS := import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'])
+docs: $(VENV)-docs/installed
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --quiet --strict
+
+$(VENV)-docs/installed: pyproject.toml
+	test -x $(VENV)-docs/bin/python || $(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip --disable-pip-version-check install --quiet $$($(PYTHON) -c "$(DOCS)")
+	touch $@
+
+# Sdist and wheel in dist/, checked; then the wheel on its own, in a new environment outside of the checkout.
+dist:
+	rm -rf dist build/dist
+	$(PYTHON) -m venv build/dist
+	build/dist/bin/python -m pip --disable-pip-version-check install --quiet build twine
+	build/dist/bin/python -m build --quiet --outdir dist .
+	build/dist/bin/python -m twine check --strict dist/*
+	bash tests/support/try_wheel.sh "$(PYTHON)" dist/*.whl
+
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-docs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

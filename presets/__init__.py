@@ -6,15 +6,16 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from trainconsole.engine import config as configs
-from trainconsole.engine.config import RunConfig
-from trainconsole.engine.errors import UserError
-from trainconsole.engine.reading import decode, nearest, parse
-from trainconsole.engine.script import check
+from trainconsole.engine.common.errors import UserError
+from trainconsole.engine.config.data import Cifar10, Diabetes, FashionMnist, Mnist
+from trainconsole.engine.config.parsing import decode, nearest
+from trainconsole.engine.config.run import RunConfig
+from trainconsole.engine.config.toml import parse
+from trainconsole.engine.protocol.script import check
 
 DEFAULT = "digits"
 
-NEEDS_DOWNLOAD = (configs.Mnist, configs.FashionMnist, configs.Cifar10)
+NEEDS_DOWNLOAD = (Mnist, FashionMnist, Cifar10)
 
 
 class Preset(Struct, frozen=True, kw_only=True):
@@ -42,7 +43,7 @@ def text(name: str) -> str:
     """The TOML of a preset that comes with trainconsole. Raises UserError with the nearest name."""
     if name not in names():
         raise UserError(f"no preset '{name}'{nearest(name, names())}")
-    return (files(__package__) / f"{name}.toml").read_text()
+    return (files(__package__) / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def load(name: str) -> tuple[str, RunConfig]:
@@ -53,9 +54,9 @@ def load(name: str) -> tuple[str, RunConfig]:
     if path.suffix != ".toml" and "/" not in name:
         raise UserError(f"no preset '{name}'{nearest(name, names())}; a file's name ends in .toml")
     try:
-        content = path.read_text()
+        content = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise UserError(f"{name}: not a text file; a preset is TOML") from None
+        raise UserError(f"{name}: not a text file: a preset is TOML, in UTF-8") from None
     except OSError as error:
         raise UserError(f"{name}: {error.strerror}") from None
     return path.stem, _checked(content, name)
@@ -74,7 +75,7 @@ def _checked(content: str, source: str) -> RunConfig:
 def _described(name: str, config: RunConfig) -> Preset:
     return Preset(
         name=name,
-        task="regression" if isinstance(config.data, configs.Diabetes) else "classification",
+        task="regression" if isinstance(config.data, Diabetes) else "classification",
         data=_tag(config.data),
         model=_tag(config.model),
         shows=config.description.splitlines()[0] if config.description else "",

@@ -1,12 +1,14 @@
 """Fixtures for all tests."""
 
+import logging
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hosting import Hosts
+from support.hosting import Hosts
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +25,26 @@ def mnist_root() -> Path:
 def own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list of live hosts for each test alone: those of other tests are nobody's business."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.fixture(autouse=True)
+def heard_signals() -> Iterator[None]:
+    """A command that runs in this process holds signals back for the host that it is about to be."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@pytest.fixture(autouse=True)
+def heard_logs() -> Iterator[None]:
+    """A host in this process has what is logged to itself: the next test hears it again."""
+    loggers = [logging.getLogger(name) for name in ("trainconsole", "py.warnings")]
+    before = [(list(log.handlers), log.propagate, log.level, log.disabled) for log in loggers]
+    yield
+    logging.captureWarnings(False)
+    for log, (handlers, propagate, level, disabled) in zip(loggers, before, strict=True):
+        log.handlers[:] = handlers
+        log.propagate, log.level, log.disabled = propagate, level, disabled
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from process import environment
+from support.process import environment
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "torchvision", "sklearn", "textual")
@@ -30,7 +30,7 @@ def loaded(code: str, cwd: Path) -> set[str]:
 def invoked(*args: str) -> str:
     return f"""
 import sys
-from trainconsole.tui.cli import main
+from trainconsole.tui.cli.main import main
 sys.argv = ["trainconsole", *{args!r}]
 try:
     main()
@@ -46,31 +46,39 @@ def test_what_a_person_asks_first_is_answered_without_torch(args, tmp_path):
 
 def test_what_needs_no_torch_loads_none(tmp_path):
     """All that the contract of import-linter names, in one interpreter."""
-    modules = [*NO_TORCH, *no_torch_rooms()]
-    assert "trainconsole.engine.messages" in modules
+    modules = [*(module for package in NO_TORCH for module in modules_of(package)), *no_torch_modules()]
+    assert "trainconsole.engine.protocol.events" in modules
     code = "\n".join(f"import {module}" for module in modules)
     assert not loaded(code, tmp_path) & {"torch", "torchvision", "sklearn"}
 
 
-def no_torch_rooms() -> list[str]:
+def modules_of(package: str) -> list[str]:
+    """The dotted names of all modules below the directory of `package`, which is one of ours."""
+    folder = ROOT.joinpath(*package.split(".")[1:])
+    if not folder.is_dir():
+        return [package]
+    files = (path.relative_to(folder).with_suffix("") for path in sorted(folder.rglob("*.py")))
+    return [".".join([package, *file.parts]) for file in files if file.name[0] != "_"]
+
+
+def no_torch_modules() -> list[str]:
     """Modules of the engine whose first paragraph ends with "No torch."."""
-    return [
-        f"trainconsole.engine.{path.stem}"
-        for path in sorted((ROOT / "engine").glob("*.py"))
-        if "No torch." in path.read_text().split('"""')[1]
-    ]
+    found = modules_of("trainconsole.engine")
+    texts = {name: ROOT.joinpath(*name.split(".")[1:]).with_suffix(".py").read_text() for name in found}
+    return [name for name, text in texts.items() if "No torch." in text.split('"""')[1]]
 
 
 def test_the_engine_knows_no_terminal(tmp_path):
     """It loads where these are not there; scikit-learn takes rich when it finds it."""
-    modules = [f"trainconsole.engine.{path.stem}" for path in (ROOT / "engine").glob("[a-z]*.py")]
-    assert len(modules) > 30
+    modules = modules_of("trainconsole.engine")
+    assert len(modules) > 130
     missing = "import sys; sys.modules.update(dict.fromkeys(['textual', 'rich', 'click', 'plotext']))"
     assert "torch" in loaded("\n".join([missing, *(f"import {module}" for module in modules)]), tmp_path)
 
 
 def test_a_host_needs_torch_only_to_train(tmp_path):
-    code = "import trainconsole.tui.headless, trainconsole.engine.host, trainconsole.engine.launch"
+    modules = ("tui.cli.headless", "engine.host.host", "engine.runs.launch")
+    code = f"import {', '.join(f'trainconsole.{module}' for module in modules)}"
     assert not loaded(code, tmp_path) & {"torch", "torchvision", "sklearn", "textual"}
 
 
@@ -79,7 +87,7 @@ def test_names_of_ours_do_not_collide_with_a_users(tmp_path):
     (tmp_path / "engine.py").write_text("mine = True\n")
     (tmp_path / "tui.py").write_text("mine = True\n")
     loaded("import sys; sys.path.insert(0, '')\nimport engine, tui; assert engine.mine and tui.mine\n"
-           "import trainconsole.engine.config, trainconsole.tui.cli", tmp_path)  # fmt: skip
+           "import trainconsole.engine.config.run, trainconsole.tui.cli.main", tmp_path)  # fmt: skip
     assert importlib.util.find_spec("trainconsole").origin is None
 
 
@@ -88,7 +96,7 @@ def test_a_run_imports_no_compiler(tmp_path):
 import sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT / "tests")!r})
-from running import run
+from support.running import run
 swaps = ["optimizer rmsprop", "optimizer sgd momentum=0.9"]
 ran = run(Path({str(tmp_path)!r}), after={{3: swaps, 7: ["undo"]}})
 assert ran.last["type"] == "finished" and not ran.rejected

@@ -1,4 +1,4 @@
-"""What README.md shows is run, what it lists is complete."""
+"""What README.md and docs/ show is run, what they list is complete."""
 
 import html
 import re
@@ -12,20 +12,31 @@ from pathlib import Path
 import msgspec
 import pytest
 from click import Option
-from process import PATIENCE, Ended, environment, only_run, trainconsole
+from support.process import PATIENCE, Ended, environment, only_run, trainconsole
 
 from trainconsole import presets
-from trainconsole.engine import choices, config, grammar, tasks
-from trainconsole.engine.history import ROW
-from trainconsole.engine.reading import variants
-from trainconsole.tui.cli import main
+from trainconsole.engine.config import data, losses, models, optimizers, schedules, tasks
+from trainconsole.engine.config.knobs import KNOBS
+from trainconsole.engine.config.parsing import variants
+from trainconsole.engine.config.run import (
+    Checkpoints,
+    Clip,
+    EarlyStopping,
+    Evaluation,
+    Regularisation,
+    RunConfig,
+)
+from trainconsole.engine.record.metric_rows import ROW
+from trainconsole.tui.cli.main import main
 from trainconsole.tui.keys import ASKED, KEYS, Asked, Key
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+"""All of it: a thing is shown once, wherever that is."""
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-UNIONS = (config.AnyData, config.AnyModel, choices.AnyLoss, choices.AnyOptimizer, choices.AnySchedule)
-SECTIONS = (config.RunConfig, config.Split, config.Augment, config.Clip, config.Regularisation)
+UNIONS = (data.AnyData, models.AnyModel, losses.AnyLoss, optimizers.AnyOptimizer, schedules.AnySchedule)
+SECTIONS = (RunConfig, data.Split, data.Augment, Clip, Regularisation)
 
 
 def blocks(language: str) -> list[str]:
@@ -135,9 +146,9 @@ def names() -> Iterator[str]:
         for tag, struct in variants(union).items():
             yield from (tag,) if tag != "import" else ()
             yield from (field.encode_name for field in msgspec.structs.fields(struct) if tag != "import")
-    for section in (*SECTIONS, config.EarlyStopping, config.Evaluation, config.Checkpoints):
+    for section in (*SECTIONS, EarlyStopping, Evaluation, Checkpoints):
         yield from (field.encode_name for field in msgspec.structs.fields(section))
-    yield from (*presets.names(), *grammar.KNOBS, *tasks.NAMES, *(ROW.names or ()))
+    yield from (*presets.names(), *KNOBS, *tasks.NAMES, *(ROW.names or ()))
 
 
 @pytest.mark.parametrize("name", sorted(set(names()) - {"target"}))
@@ -171,13 +182,13 @@ def test_what_has_no_key_is_listed(asked: Asked) -> None:
 
 def words(picture: Path) -> str:
     """What a picture of the console says, its lines joined."""
-    texts = re.findall(r"<text[^>]*>([^<]+)<", picture.read_text())
+    texts = re.findall(r"<text[^>]*>([^<]+)<", picture.read_text(encoding="utf-8"))
     return " ".join(html.unescape(" ".join(texts)).split())
 
 
 @pytest.fixture(scope="module")
 def picture() -> Path:
-    (source,) = re.findall(r'<img src="([^"]+)"', README)
+    (source,) = re.findall(r'<img src="([^"]+)"', PAGES[0].read_text(encoding="utf-8"))
     return ROOT / str(source)
 
 
@@ -206,7 +217,9 @@ def test_the_picture_is_the_console(picture: Path) -> None:
     for scripted in re.findall(r'--at "epoch \d+: (?:optimizer )?([^"]+)"', made()):
         assert scripted in said
     assert picture.stat().st_size < 150_000
-    assert not re.search(r"url\((?!#)|href|@font-face", picture.read_text()), "it must need no other file"
+    assert not re.search(r"url\((?!#)|href|@font-face", picture.read_text(encoding="utf-8")), (
+        "it must need no other file"
+    )
 
 
 @pytest.mark.slow
@@ -228,14 +241,24 @@ def test_the_picture_comes_of_its_commands(picture: Path, tmp_path: Path) -> Non
         assert part in drawn
 
 
-def test_links_lead_somewhere() -> None:
-    headings = {
-        re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-")
-        for line in BLOCK.sub("", README).splitlines()
-        if line.startswith("#")
-    }
-    for target in re.findall(r"\]\(([^)]+)\)", README):
-        assert target[1:] in headings if target.startswith("#") else (ROOT / target).exists(), target
+def anchors(page: Path) -> set[str]:
+    """What a link to a heading of `page` may say after its #."""
+    lines = BLOCK.sub("", page.read_text(encoding="utf-8")).splitlines()
+    heads = (line.lstrip("# ").lower() for line in lines if line.startswith("#"))
+    return {re.sub(r"[^\w -]", "", head).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        name, _, anchor = target.partition("#")
+        there = page.parent / name if name else page
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), target
+
+
+def test_the_readme_is_short() -> None:
+    assert len(PAGES[0].read_text(encoding="utf-8").splitlines()) < 200
 
 
 def test_lines_are_not_too_long_to_read() -> None:

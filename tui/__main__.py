@@ -1,5 +1,5 @@
 """`python -m trainconsole.tui` is `trainconsole`."""
 
-from trainconsole.tui.cli import main
+from trainconsole.tui.cli.entry import main
 
 main()

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 
-from trainconsole.engine.errors import UserError
-from trainconsole.tui.left import Left
-from trainconsole.tui.styled import StyledApp
+from trainconsole.engine.common import signals
+from trainconsole.engine.common.errors import UserError
+from trainconsole.tui.base_app import StyledApp
+from trainconsole.tui.run_screen.screen_result import Left
 
 if TYPE_CHECKING:
-    from trainconsole.engine.launch import Launch
-    from trainconsole.tui.choosing import Choice
+    from trainconsole.engine.runs.launch import Launch
+    from trainconsole.tui.picker.entries import Choice
 
 SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129}
 NICE = 10
@@ -34,7 +35,7 @@ GRACE = 2.0
 
 def run_commands() -> type[Provider]:
     """The palette's commands, imported when it is opened."""
-    from trainconsole.tui.commands import RunCommands
+    from trainconsole.tui.run_screen.palette import RunCommands
 
     return RunCommands
 
@@ -93,12 +94,12 @@ class ConsoleApp(StyledApp[Left]):
         gc.freeze()
 
     def _pick(self) -> None:
-        from trainconsole.tui.screens.picker import PickerScreen
+        from trainconsole.tui.picker.screen import PickerScreen
 
         self.push_screen(PickerScreen(self._runs_dir), self._picked)
 
     def _picked(self, choice: "Choice | None") -> None:
-        from trainconsole.tui.choosing import Open, Start
+        from trainconsole.tui.picker.entries import Open, Start
 
         if choice is None:
             self.exit()
@@ -114,18 +115,24 @@ class ConsoleApp(StyledApp[Left]):
             self.exit(Left("failed start", str(error)))
 
     def _start(self, launch: "Launch") -> None:
-        from trainconsole.engine import live
-        from trainconsole.engine.spawn import start_detached
-        from trainconsole.tui.runs import still_training
+        from trainconsole.engine.host.spawn import start_detached
+        from trainconsole.engine.transport import registry
+        from trainconsole.tui.state.run_list import still_training
 
-        notice = still_training(live.live())
-        pid = self._starter.submit(start_detached, launch).result()
+        notice = still_training(registry.live())
+        try:
+            pid = self._starter.submit(start_detached, launch).result()
+        except UserError as error:
+            self.exit(Left("failed start", str(error)))
+            return
+        finally:
+            signals.release()
         self._open(launch.path, pid, launch.preset, notice or "")
 
     def _open(self, run: Path, pid: int | None = None, preset: str = "", notice: str = "") -> None:
-        from trainconsole.tui.feed import Feed
-        from trainconsole.tui.screens.run import RunScreen
-        from trainconsole.tui.sight import Sight
+        from trainconsole.tui.run_screen.screen import RunScreen
+        from trainconsole.tui.state.feed import Feed
+        from trainconsole.tui.state.run_model import Sight
 
         self.run_path = run
         sight = Sight(run, preset)

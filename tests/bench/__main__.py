@@ -34,6 +34,7 @@ PARTS = {
     "opening": "bench.opening:rows",
     "attached": "bench.attached:rows",
     "sent": "bench.attached:sent",
+    "connections": "bench.connections:rows",
     "keys": "bench.keys:rows",
     "long": "bench.longrun:rows",
 }
@@ -123,7 +124,7 @@ def limits(rows: Sequence[Row]) -> str:
 def cpu() -> str:
     """The processor's name, as far as the system tells."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 

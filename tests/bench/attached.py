@@ -17,7 +17,8 @@ from bench.table import Row, row
 from bench.terminal import Terminal, ours, processor_time
 from bench.toggled import OFF, ON
 from bench.training import secluded, seconds_a_step, training
-from trainconsole.engine import live, record
+from trainconsole.engine.record import run_directory
+from trainconsole.engine.transport import registry
 
 PAIRS, FEWER = 30, 8
 """With a core to spare, and without one, where nothing is promised."""
@@ -82,13 +83,13 @@ def alternate(folder: Path, run: Path, pairs: int) -> tuple[list[Window], list[W
 
 
 def window(run: Path, console: Terminal, seconds: float) -> Window:
-    host = live.of(run)
+    host = registry.of(run)
     assert host is not None
     pid = console.process.pid
     spent, worked, sent = processor_time(pid), processor_time(host.pid), console.count
-    first, began = record.count_rows(run), time.monotonic()
+    first, began = run_directory.count_rows(run), time.monotonic()
     time.sleep(seconds)
-    last, took = record.count_rows(run), time.monotonic() - began
+    last, took = run_directory.count_rows(run), time.monotonic() - began
     share, cost = processor_time(pid) - spent, processor_time(host.pid) - worked
     return Window(
         seconds_a_step(run, first, last), cost / (last - first), share / took, (console.count - sent) / took

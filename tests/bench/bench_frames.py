@@ -23,12 +23,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from hosting import Hosts
+from support.hosting import Hosts
 
-from trainconsole.engine import live, record
-from trainconsole.engine.client import Client, acknowledgement
-from trainconsole.engine.live import Live
-from trainconsole.engine.messages import CommandApplied
+from trainconsole.engine.protocol.events import CommandApplied
+from trainconsole.engine.record import run_directory
+from trainconsole.engine.transport import registry
+from trainconsole.engine.transport.client import Client, acknowledgement
+from trainconsole.engine.transport.registry import Live
 
 FRAMES = 10_000
 VANISHING = 50
@@ -89,18 +90,18 @@ class Speed:
 
 def speed(run: Path, host: Live, seconds: float, *, pestered: bool) -> Speed:
     """Over `seconds`; by the clock from the rows and the training time in them."""
-    before, used = len(record.read_rows(run)), processor_time(host.pid)
+    before, used = len(run_directory.read_rows(run)), processor_time(host.pid)
     if pestered:
         pester(Path(host.socket), seconds)
     else:
         time.sleep(seconds)
-    rows, used = record.read_rows(run, before), processor_time(host.pid) - used
+    rows, used = run_directory.read_rows(run, before), processor_time(host.pid) - used
     return Speed(float((len(rows) - 1) / (rows["time"][-1] - rows["time"][0])), len(rows) / used)
 
 
 def processor_time(pid: int) -> float:
     """Seconds, user and system, of all threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -109,7 +110,7 @@ def measure(folder: Path, turns: int, seconds: float, preset: str, assignments: 
     try:
         options = [part for text in assignments for part in ("--set", text)]
         process, run = hosts.training(*options, preset=preset, epochs=100_000)
-        host = live.of(run)
+        host = registry.of(run)
         assert host is not None
         time.sleep(5)
         quiet: list[Speed] = []

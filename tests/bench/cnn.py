@@ -14,9 +14,10 @@ from bench import sets
 from bench.ours import Ours, data
 from bench.table import Row, quartiles, row
 from bench.turns import ratios, take_turns
-from trainconsole.engine import models
-from trainconsole.engine.choices import Adam
-from trainconsole.engine.config import Cnn, RunConfig
+from trainconsole.engine.config.models import Cnn
+from trainconsole.engine.config.optimizers import Adam
+from trainconsole.engine.config.run import RunConfig
+from trainconsole.engine.models import build
 
 BATCH = 64
 HELD_OUT = 1000
@@ -52,7 +53,7 @@ class Tutorial:
     def __init__(self, seed: int) -> None:
         images, targets = sets.images()
         torch.manual_seed(seed)
-        self._model = models.build(NET, (1, 28, 28), 10)
+        self._model = build.build(NET, (1, 28, 28), 10)
         self._optimizer = torch.optim.Adam(self._model.parameters(), lr=1e-3)
         self._loss = nn.CrossEntropyLoss()
         self._test = DataLoader(Pictures(images[-HELD_OUT:], targets[-HELD_OUT:]), batch_size=1000)
@@ -156,7 +157,7 @@ class Bare:
         images, targets = sets.images()
         self._inputs, self._targets = images[:BATCH].float(), targets[:BATCH]
         self._lowered = precision == "bfloat16"
-        self._model = models.build(NET, (1, 28, 28), 10).to(memory_format=torch.channels_last)
+        self._model = build.build(NET, (1, 28, 28), 10).to(memory_format=torch.channels_last)
 
     def run(self, steps: int) -> None:
         for _ in range(steps):

@@ -13,8 +13,8 @@ import pyte
 from bench.table import Row
 from bench.terminal import HEIGHT, WIDTH, Chunk, Terminal, ours
 from bench.training import secluded, training
-from trainconsole.engine import record
-from trainconsole.engine.messages import CommandApplied
+from trainconsole.engine.protocol.events import CommandApplied
+from trainconsole.engine.record import run_directory
 
 PRESSED = 120
 APPLIED, SHOWN = (5, 35), (10, 50)
@@ -25,7 +25,7 @@ def rows() -> Iterator[Row]:
     cores = os.cpu_count() or 1
     with secluded() as folder, training(folder, max(cores - 1, 1)) as run:
         pressed, chunks = press(folder, run)
-        events = [event for event in record.read_events(run)[0] if isinstance(event, CommandApplied)]
+        events = [event for event in run_directory.read_events(run)[0] if isinstance(event, CommandApplied)]
     applied = [1e3 * (event.time - at) for at, event in zip(pressed, events, strict=True)]
     shown = [
         1e3 * (seen - at) for at, seen in zip(pressed, acknowledged(chunks, pressed, events), strict=True)

@@ -12,14 +12,14 @@ import numpy as np
 
 from bench.memory import resident
 from bench.table import Row, row
-from trainconsole.engine.history import ROW, Rows
-from trainconsole.engine.messages import Status
-from trainconsole.tui.axes import Limits
-from trainconsole.tui.feed import Feed
-from trainconsole.tui.picture import pictured
-from trainconsole.tui.sight import Sight
-from trainconsole.tui.survey import Quantity
-from trainconsole.tui.view import View
+from trainconsole.engine.protocol.status import Status
+from trainconsole.engine.record.metric_rows import ROW, Rows
+from trainconsole.tui.plotting.axes import Limits
+from trainconsole.tui.plotting.columns import Quantity
+from trainconsole.tui.plotting.curve_image import pictured
+from trainconsole.tui.plotting.view import View
+from trainconsole.tui.state.feed import Feed
+from trainconsole.tui.state.run_model import Sight
 
 STEPS, PLANNED = 10_000_000, 12_500_000
 FEW = 1_000_000

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.table import Row
-from trainconsole.engine.history import ROW
+from trainconsole.engine.record.metric_rows import ROW
 
 FEW, MANY = 20_000, 200_000
 NAME = "memory"
@@ -50,5 +50,5 @@ def recorded(folder: Path) -> int:
 
 
 def resident(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024

@@ -9,8 +9,9 @@ from bench.ours import Ours, data
 from bench.plain import Plain, mlp
 from bench.table import Row, row
 from bench.turns import ratios, take_turns
-from trainconsole.engine.choices import Adam
-from trainconsole.engine.config import Mlp, RunConfig
+from trainconsole.engine.config.models import Mlp
+from trainconsole.engine.config.optimizers import Adam
+from trainconsole.engine.config.run import RunConfig
 
 
 def ours(table: sets.Table, hidden: tuple[int, ...], batch_size: int) -> Ours:

@@ -9,11 +9,13 @@ from types import ModuleType
 import torch
 
 from bench.turns import Gate
-from trainconsole.engine import session
-from trainconsole.engine.config import ImportedData, RunConfig, Split
-from trainconsole.engine.launch import prepare
-from trainconsole.engine.messages import Interrupt, Request, Status
-from trainconsole.engine.stopwatch import Stopwatch
+from trainconsole.engine.boundary.stopwatch import Stopwatch
+from trainconsole.engine.config.data import ImportedData, Split
+from trainconsole.engine.config.run import RunConfig
+from trainconsole.engine.protocol.commands import Interrupt, Request
+from trainconsole.engine.protocol.status import Status
+from trainconsole.engine.runs.launch import prepare
+from trainconsole.engine.session import setup
 
 
 def data(parts: object) -> ImportedData:
@@ -53,10 +55,10 @@ class Ours:
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         launch = prepare(config, "bench", runs=folder, data_dir=folder, device="cpu", threads=threads)
-        self.trainer = session.set_up(launch, lambda stage: None)
+        self.trainer = setup.set_up(launch, lambda stage: None)
         self._inbox = Inbox()
         status = Status(pid=1, run="bench")
-        loop, report = session.begin(self.trainer, launch, status, SimpleQueue(), self._inbox)  # type: ignore[arg-type]
+        loop, report = setup.begin(self.trainer, launch, status, SimpleQueue(), self._inbox)  # type: ignore[arg-type]
         self._inbox.watch = report.watch
         self._inbox.start(loop.run)
 

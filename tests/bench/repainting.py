@@ -9,14 +9,14 @@ from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
-from trainconsole.tui import governor
 from trainconsole.tui.app import ConsoleApp
-from trainconsole.tui.screens import run as run_screen
-from trainconsole.tui.screens.run import RunScreen
+from trainconsole.tui.run_screen import frame_pacing
+from trainconsole.tui.run_screen import screen as run_screen
+from trainconsole.tui.run_screen.screen import RunScreen
 from trainconsole.tui.widgets.curve import Tile
 
 
-class Steady(governor.Governor):
+class Steady(frame_pacing.Governor):
     """Never slower, however busy the machine is: both kinds have the same rate."""
 
     def frame(self, clock: float, spent: float) -> float:

@@ -11,12 +11,17 @@ import torch
 
 from bench.ours import data
 from bench.table import Row, row
-from trainconsole.engine import record, session
-from trainconsole.engine.choices import Adam
-from trainconsole.engine.config import Checkpoints, Mlp, RunConfig
-from trainconsole.engine.launch import prepare
-from trainconsole.engine.messages import CheckpointSaved, Interrupt, Request, Status
-from trainconsole.engine.trainer import Step, Trainer
+from trainconsole.engine.config.models import Mlp
+from trainconsole.engine.config.optimizers import Adam
+from trainconsole.engine.config.run import Checkpoints, RunConfig
+from trainconsole.engine.protocol.commands import Interrupt, Request
+from trainconsole.engine.protocol.events import CheckpointSaved
+from trainconsole.engine.protocol.status import Status
+from trainconsole.engine.record import run_directory
+from trainconsole.engine.runs.launch import prepare
+from trainconsole.engine.session import setup
+from trainconsole.engine.training.step import Step
+from trainconsole.engine.training.trainer import Trainer
 
 HIDDEN = (4096, 4096, 1280)
 EVERY = 10.0
@@ -96,12 +101,12 @@ def train(folder: Path) -> tuple[Watched, int]:
         checkpoint=Checkpoints(epoch_seconds=EVERY, step_seconds=EVERY),
     )
     launch = prepare(config, "bench", runs=folder, data_dir=folder, device="cpu")
-    trainer = session.set_up(launch, lambda stage: None)
+    trainer = setup.set_up(launch, lambda stage: None)
     inbox, status = Watched(trainer), Status(pid=1, run="bench")
-    loop, _ = session.begin(trainer, launch, status, SimpleQueue(), inbox)  # type: ignore[arg-type]
+    loop, _ = setup.begin(trainer, launch, status, SimpleQueue(), inbox)  # type: ignore[arg-type]
     try:
         loop.run()
     finally:
         loop.close()
-    events, _ = record.read_events(launch.path)
+    events, _ = run_directory.read_events(launch.path)
     return inbox, sum(isinstance(event, CheckpointSaved) for event in events) - 1

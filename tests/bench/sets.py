@@ -8,9 +8,9 @@ import torch
 from sklearn.datasets import load_iris
 from torch import Tensor
 
-from trainconsole.engine import config as c
-from trainconsole.engine import imagesets
-from trainconsole.engine.rows import TensorRows
+from trainconsole.engine.config import data
+from trainconsole.engine.data.raw import TensorRows
+from trainconsole.engine.data.sets import images as imagesets
 
 Table = tuple[Tensor, Tensor]
 
@@ -20,7 +20,7 @@ def images() -> Table:
     """uint8 (N, 1, 28, 28) and int64 (N,): torchvision's, from the root TRAINCONSOLE_MNIST, or the sample. In
     an order that is always the same; the sample comes sorted by class."""
     root = os.environ.get("TRAINCONSOLE_MNIST")
-    rows = imagesets.read(c.Mnist(), Path(root)).train if root else imagesets._mnist_sample(Path(), "")
+    rows = imagesets.read(data.Mnist(), Path(root)).train if root else imagesets._mnist_sample(Path(), "")
     assert isinstance(rows, TensorRows)
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:5000]
     return rows.inputs[order], rows.targets[order]

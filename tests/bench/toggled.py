@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from trainconsole.tui.app import ConsoleApp
-from trainconsole.tui.screens.run import RunScreen
+from trainconsole.tui.run_screen.screen import RunScreen
 
 OFF, ON = signal.SIGUSR1, signal.SIGUSR2
 

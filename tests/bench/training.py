@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from bench.terminal import PATIENCE, environment, ours
-from trainconsole.engine import live, record
+from trainconsole.engine.record import run_directory
+from trainconsole.engine.transport import registry
 
 SETTINGS = (
     "epochs=100000",
@@ -38,9 +39,9 @@ def secluded() -> Iterator[Path]:
 
 
 def kill_hosts() -> None:
-    for host in live.live():
+    for host in registry.live():
         os.kill(host.pid, signal.SIGKILL)
-        while live.is_alive(host):
+        while registry.is_alive(host):
             time.sleep(0.01)
 
 
@@ -60,8 +61,8 @@ def training(folder: Path, threads: int) -> Iterator[Path]:
 def _begun(process: subprocess.Popen[bytes], runs: Path) -> Path:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
-        host = next((host for host in live.live() if host.pid == process.pid), None)
-        if host is not None and record.count_rows(host.path) > WARM:
+        host = next((host for host in registry.live() if host.pid == process.pid), None)
+        if host is not None and run_directory.count_rows(host.path) > WARM:
             return host.path
         time.sleep(0.1)
     raise RuntimeError(f"no run began in {runs}")
@@ -69,6 +70,6 @@ def _begun(process: subprocess.Popen[bytes], runs: Path) -> Path:
 
 def seconds_a_step(run: Path, first: int, last: int) -> float:
     """The mean over rows `first` to `last`, evaluations between two epochs left out."""
-    rows = record.read_rows(run, first, last - first)
+    rows = run_directory.read_rows(run, first, last - first)
     took, same = np.diff(rows["time"]), np.diff(rows["epoch"]) == 0
     return float(took[same].mean())

@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from running import Ran, run
+from support.running import Ran, run
 
 _numbers = count()
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from running import Ran, run_config
+from support.running import Ran, run_config
 
 from trainconsole import presets
-from trainconsole.engine.reading import override
+from trainconsole.engine.config.parsing import override
 
 Train = Callable[..., Ran]
 

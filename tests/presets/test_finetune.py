@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from process import train
+from support.process import train
 
 FIRST_HALF = "data.classes=[0, 1, 2, 3, 4]"
 SEEDS = (0, 1, 2)

@@ -4,16 +4,16 @@ import importlib.util
 
 import pytest
 import torch
-from fixtures_images import write_cifar, write_mnist
 from msgspec.structs import replace
-from process import train
-from running import run_config
+from support.image_files import write_cifar, write_mnist
+from support.process import train
+from support.running import run_config
 from torchvision.datasets import MNIST
 from torchvision.transforms import v2
 
 from trainconsole import presets
-from trainconsole.engine.config import RunConfig
-from trainconsole.engine.script import parse_at
+from trainconsole.engine.config.run import RunConfig
+from trainconsole.engine.protocol.script import parse_at
 
 FULL = 60_000
 NO_NETWORK = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
@@ -102,5 +102,6 @@ def test_augmented_presets_run_on_tiny_files(trained, tmp_path, preset, extra, s
     weights = [run.last["weights_sha256"] for run in (ran, again, plain)]
     assert weights[0] == weights[1] != weights[2]
     changes = ran.trainer.config.data.augment
-    ranges = (changes.rotation, changes.shift, changes.shear, changes.zoom, changes.horizontal_flip)
-    assert ranges == (40, 0.2, 0.2, 0.2, True)
+    ranges = (changes.rotation, changes.shift, changes.shear_degrees, changes.horizontal_flip)
+    assert ranges == (40, 0.2, 0.2, True)
+    assert (changes.zoom, changes.width_zoom, changes.height_zoom) == (0, 0.2, 0.2)

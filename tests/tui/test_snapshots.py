@@ -11,25 +11,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pins
 import pytest
-import sights
-from eyes import Eyes
-from runfiles import EPOCH, FINISHED, INTERRUPTED, SAVED, written
-from staging import lines, wait
+from support import pins
+from support import run_models as sights
+from support.colour_vision import Eyes
+from support.feeds import Wire
+from support.run_files import EPOCH, FINISHED, INTERRUPTED, SAVED, written
+from support.staging import lines, wait
 from textual import constants
 from textual.filter import LineFilter
 from textual.pilot import Pilot
 from textual.screen import Screen
-from wire import Wire
 
-from trainconsole.engine import live
-from trainconsole.engine.live import Live
-from trainconsole.tui import ascii
-from trainconsole.tui.camera import Studio
-from trainconsole.tui.screens.picker import PickerScreen
-from trainconsole.tui.screens.run import RunScreen
-from trainconsole.tui.sight import Sight
+from trainconsole.engine.transport import registry
+from trainconsole.engine.transport.registry import Live
+from trainconsole.tui import ascii_fallback
+from trainconsole.tui.picker.screen import PickerScreen
+from trainconsole.tui.run_screen.screen import RunScreen
+from trainconsole.tui.screenshot import Studio
+from trainconsole.tui.state.run_model import Sight
 
 Size = tuple[int, int]
 SMALL, BIG = (80, 24), (120, 40)
@@ -62,7 +62,7 @@ def anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("NO_COLOR", "COLORTERM", "LC_ALL", "TERM"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(constants, "FILTERS", "")
-    monkeypatch.setattr(ascii, "needed", lambda: False)
+    monkeypatch.setattr(ascii_fallback, "needed", lambda: False)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     monkeypatch.chdir(tmp_path.resolve())
@@ -182,8 +182,33 @@ def test_colour_blind(pictured: Callable[[Pose, Size], bool]) -> None:
 
 
 def test_ascii(pictured: Callable[[Pose, Size], bool], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ascii, "needed", lambda: True)
+    monkeypatch.setattr(ascii_fallback, "needed", lambda: True)
     assert pictured(run(mid()), SMALL)
+
+
+CONFIG = """description = "Iris"
+epochs = 50
+batch_size = 16
+seed = 0
+
+[data]
+name = "iris"
+scaling = "standard"
+
+[data.split]
+test = 0.2
+validation = 0.2
+
+[model]
+name = "mlp"
+hidden = [64, 32]
+
+[optimizer]
+name = "adam"
+lr = 0.001
+betas = [0.9, 0.999]
+"""
+"""Not all that there is: a new key of the config is no new picture."""
 
 
 def dated(run: Path, name: str, hours: int) -> Path:
@@ -191,6 +216,7 @@ def dated(run: Path, name: str, hours: int) -> Path:
     moved = run.rename(run.with_name(name))
     events = moved / "events.jsonl"
     events.write_text(re.sub(r'"time":[\d.]+', '"time":0.0', events.read_text()))
+    (moved / "config.toml").write_text(CONFIG, encoding="utf-8")
     os.utime(events, (MORNING + 3600 * hours,) * 2)
     return moved
 
@@ -205,7 +231,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> PickerScreen:
     dated(written(runs), "2026-01-02_12-00-00_iris-first", 2)
     trains = dated(written(runs, *saved), "2026-01-02_13-00-00_iris-swap", 3)
     host = Live(run=str(trains), pid=4242, began="", hostname="", socket="", since=MORNING + 10800)
-    monkeypatch.setattr(live, "live", lambda: [host])
+    monkeypatch.setattr(registry, "live", lambda: [host])
     return PickerScreen(runs)
 
 

@@ -3,7 +3,7 @@
 from itertools import combinations
 
 import pytest
-from eyes import SIGHTS, apart, contrast, lab, seen
+from support.colour_vision import SIGHTS, apart, contrast, lab, seen
 
 from trainconsole.tui import theme
 from trainconsole.tui.widgets.curve import COLORS, OWN

@@ -1,1 +1,1 @@
-"""Parts of screens."""
+"""Textual widgets that draw only what has changed."""

@@ -16,16 +16,16 @@ from textual.app import ComposeResult
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from trainconsole.engine.history import Indices
+from trainconsole.engine.record.metric_rows import Indices
 from trainconsole.tui import theme
-from trainconsole.tui.ascii import AsciiFilter
-from trainconsole.tui.axes import Limits
-from trainconsole.tui.picture import Look, Picture, pictured
-from trainconsole.tui.raster import SPACE, Dots, Pen
-from trainconsole.tui.scene import Scene
-from trainconsole.tui.survey import Quantity
-from trainconsole.tui.view import View
-from trainconsole.tui.widgets.kept import Kept
+from trainconsole.tui.ascii_fallback import AsciiFilter
+from trainconsole.tui.plotting.axes import Limits
+from trainconsole.tui.plotting.canvas import SPACE, Dots, Pen
+from trainconsole.tui.plotting.columns import Quantity
+from trainconsole.tui.plotting.curve_image import Look, Picture, pictured
+from trainconsole.tui.plotting.view import View
+from trainconsole.tui.state.scene import Scene
+from trainconsole.tui.widgets.cached_lines import Kept
 
 TILES, SMALL_TILES = 6, 3
 """The more, the fewer bytes a frame and the more work in Textual: with 12 a third less and a half more."""

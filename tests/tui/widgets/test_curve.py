@@ -4,14 +4,14 @@ import asyncio
 
 import numpy as np
 import pytest
-from scenes import STEPS, rows, scene
+from support.scenes import STEPS, rows, scene
 from textual.app import App
 
-from trainconsole.engine.branches import Fork
-from trainconsole.tui.picture import pictured
-from trainconsole.tui.scene import Scene
-from trainconsole.tui.track import Track
-from trainconsole.tui.view import View
+from trainconsole.engine.runs.branches import Fork
+from trainconsole.tui.plotting.curve_image import pictured
+from trainconsole.tui.plotting.view import View
+from trainconsole.tui.state.metric_store import Track
+from trainconsole.tui.state.scene import Scene
 from trainconsole.tui.widgets.curve import Curve, Tile
 
 

@@ -2,12 +2,12 @@
 
 import random
 
-from piloting import pilot
 from rich.text import Text
+from support.piloting import pilot
 from textual.app import App
 from textual.geometry import Region
 
-from trainconsole.tui.widgets.lines import Lines, laid
+from trainconsole.tui.widgets.text_lines import Lines, laid
 
 WORDS = [
     "",

@@ -1,0 +1,1 @@
+"""What a checkpoint holds, how it is written and kept, and the stack that `undo` takes from."""

@@ -1,0 +1,1 @@
+"""What is tried on a copy before a run begins, or a command is applied."""

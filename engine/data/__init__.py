@@ -1,0 +1,1 @@
+"""Rows of every origin: split, scaled, balanced, augmented."""

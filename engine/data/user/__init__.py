@@ -1,0 +1,1 @@
+"""What a user's own function returns, and what it is taken for."""

@@ -1,0 +1,1 @@
+"""Building, inspecting and fine-tuning models."""

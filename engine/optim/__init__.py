@@ -1,0 +1,1 @@
+"""Building, swapping and stepping optimizers; updates that are withheld."""

@@ -1,0 +1,1 @@
+"""Commands in, events and status out, the grammar of commands and scripts. No torch."""

@@ -1,0 +1,1 @@
+"""Whole runs: beginning one, branches, replay, export, the run a model came from. No torch."""

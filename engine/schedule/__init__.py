@@ -1,0 +1,1 @@
+"""The learning rate and early stopping as pure functions. No torch."""

@@ -1,0 +1,1 @@
+"""One session of a run: set-up, the loop, the end of an epoch and of the run."""

@@ -1,0 +1,24 @@
+"""What an update leaves behind, until it is read back."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from trainconsole.engine.checkpoints.checkpoint import State
+
+
+class Step(NamedTuple):
+    """One update. The tensors stay on the device until they are read back in a block; loss and grad_norm are
+    0-d, outputs and targets the batch's."""
+
+    number: int
+    epoch: int
+    lr: float
+    loss: Tensor
+    outputs: Tensor
+    targets: Tensor
+    grad_norm: Tensor
+    first_sample: int
+    last_sample: int
+    withheld: bool
+    random: State | None

@@ -1,0 +1,97 @@
+"""Three recipes of CONTRIBUTING.md, followed in a copy of the source: what they name is all that it takes."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.process import PATIENCE, environment
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The directory of the package, to be changed."""
+    for part in ("engine", "presets", "tui"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / part, tmp_path / "trainconsole" / part, ignore=ignored)
+    return tmp_path / "trainconsole"
+
+
+def put(file: Path, old: str, new: str) -> None:
+    """What a recipe says is to be added to `file`: `new`, in place of `old`."""
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1, (file, old)
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def ran(copy: Path, *words: str) -> str:
+    """What the changed package says, on both streams."""
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=copy.parent,
+        env=environment(PYTHONPATH=str(copy.parent)),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_an_optimizer(copy: Path) -> None:
+    struct = '''class ASGD(Optimizer, frozen=True, kw_only=True, tag="asgd"):
+    """Averaged stochastic gradient descent."""
+
+    lr: Rate = 1e-2
+    lambd: NonNegative = 1e-4
+
+
+AnyOptimizer = ASGD | Sgd'''
+    put(copy / "engine/config/optimizers.py", "AnyOptimizer = Sgd", struct)
+    put(
+        copy / "engine/optim/optimizers.py",
+        '    "sgd": optim.SGD,\n',
+        '    "sgd": optim.SGD,\n    "asgd": optim.ASGD,\n',
+    )
+    steered = ("--at", "step 3: optimizer asgd lambd=1e-3", "--at", "step 8: optimizer adam")
+    said = ran(copy, "-m", "trainconsole.tui", "--preset", "iris", "--set", "epochs=2", "--no-ui", *steered)
+    assert "optimizer adam -> asgd" in said
+    assert "optimizer asgd -> adam" in said
+    shown = (
+        "from trainconsole.engine.config.optimizers import AnyOptimizer;"
+        "from trainconsole.tui.forms.fields import about; print(about(AnyOptimizer, 'asgd'))"
+    )
+    assert ran(copy, "-c", shown) == "Averaged stochastic gradient descent.\n"
+
+
+def test_a_preset(copy: Path) -> None:
+    shutil.copy(copy / "presets/iris.toml", copy / "presets/petals.toml")
+    assert "petals" in ran(copy, "-m", "trainconsole.tui", "presets")
+    said = ran(copy, "-m", "trainconsole.tui", "--preset", "petals", "--set", "epochs=1", "--no-ui")
+    assert "_petals" in said
+
+
+def test_a_key(copy: Path) -> None:
+    row = '    Key("k", "k", "batch 8", "batches of eight", "steer", command="batch 8", rank=23),\n'
+    put(copy / "tui/keys.py", "KEYS = (\n", f"KEYS = (\n{row}")
+    shown = (
+        "from trainconsole.tui.run_screen.footer import footer;"
+        "from trainconsole.tui.run_screen.screen import RunScreen;"
+        "print([b.action for b in RunScreen.BINDINGS if b.key == 'k']);"
+        "print(footer(400, 1, paused=False)[0].plain)"
+    )
+    action, keys = ran(copy, "-c", shown).splitlines()
+    assert action == "[\"send('batch 8')\"]"
+    assert "k batch 8" in keys
+
+
+def test_the_files_that_the_recipes_name_are_there() -> None:
+    named = set(re.findall(r"`((?:engine|tui|presets|tests|docs)/[\w/.]*)`", PAGE))
+    assert len(named) > 25
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []

@@ -1,0 +1,1 @@
+"""What opens over a run, one screen a file."""

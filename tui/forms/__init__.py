@@ -1,0 +1,1 @@
+"""Parameters as fields of a form, and what a change would do."""

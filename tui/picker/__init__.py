@@ -1,0 +1,1 @@
+"""The first screen: presets and runs."""

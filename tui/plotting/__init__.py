@@ -1,0 +1,1 @@
+"""A curve as cells. No Textual."""

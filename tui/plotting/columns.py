@@ -1,0 +1,170 @@
+"""What a curve shows in a window, reduced to columns of dots: numbers still, no cells. Knows no Textual."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from trainconsole.engine.record.metric_rows import Floats, Indices
+from trainconsole.tui.plotting.canvas import Dots
+from trainconsole.tui.plotting.view import View
+from trainconsole.tui.state.scene import Scene
+
+Quantity = Literal["loss", "metric", "lr", "grad_norm"]
+SMOOTHED = ("loss", "metric", "grad_norm")
+WITH_VALIDATION = ("loss", "metric")
+PIECES = 12
+"""Of what was undone, the newest pieces are drawn."""
+SAMPLES = 16
+
+Envelope = tuple[Floats, Floats]
+"""The smallest and the largest value in each column of dots, (n,) each, NaN where there is none."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """`raw` and `line` (smoothed, or the raw series where nothing is) are envelopes; `bad` are columns with a
+    loss that is no number. Points are (x, value), x in columns of dots; `steps` has the last step up to the
+    end of each column."""
+
+    bounds: tuple[float, float]
+    raw: Envelope
+    line: Envelope
+    smooth: bool
+    bad: Dots
+    abandoned: tuple[Envelope, ...]
+    validation: Envelope
+    ahead: Envelope
+    best: Envelope
+    marks: tuple[tuple[float, str, bool], ...]
+    steps: Indices
+    cursor: float | None
+
+    def extent(self, *, log: bool) -> tuple[float, float] | None:
+        """The smallest and the largest value that the axis has to show; what was abandoned may leave it."""
+        inside = (self.validation[0] >= 0) & (self.validation[0] < len(self.bad))
+        points = self.validation[1][inside]
+        values = np.concatenate([*self.raw, points, self.ahead[1]])
+        values = values[np.isfinite(values) & (values > 0)] if log else values[np.isfinite(values)]
+        return (float(values.min()), float(values.max())) if len(values) else None
+
+
+def surveyed(scene: Scene, view: View, quantity: Quantity, dots: int) -> Survey:
+    """Look at one quantity in `dots` columns. Costs the same for any number of steps."""
+    track, bounds = scene.track, view.bounds(scene.reach(view.axis))
+    axis, edges = scene.edges(view.axis, np.linspace(*bounds, dots + 1))
+    places = track.places(axis, edges)
+    raw = track.reduce(quantity, places[:-1], places[1:], "extremes")
+    window = mean_over(scene, view, quantity)
+    envelope = raw.low, raw.high
+    ends = np.clip(places[1:] - 1, 0, max(len(track) - 1, 0))
+    return Survey(
+        bounds=bounds,
+        raw=envelope,
+        line=_smoothed(scene, quantity, places, window, raw.low) if window > 1 else envelope,
+        smooth=window > 1,
+        bad=(places[1:] - places[:-1] > raw.count) & (quantity == "loss"),
+        abandoned=tuple(
+            (piece.low, piece.high) for piece in track.abandoned_envelopes(quantity, axis, edges, PIECES)
+        ),
+        validation=_points(scene, view, _validation(scene, quantity), bounds, dots),
+        ahead=_ahead(scene, view, bounds, dots) if quantity == "lr" else _nothing(),
+        best=_points(scene, view, _best(scene, quantity), bounds, dots),
+        marks=_marks(scene, view, bounds, dots),
+        steps=track.take("step", ends).astype(np.int64) if len(track) else np.zeros(0, np.int64),
+        cursor=None if view.cursor is None else float(_columns(scene, view, [view.cursor], bounds, dots)[0]),
+    )
+
+
+def mean_over(scene: Scene, view: View, quantity: Quantity) -> int:
+    """The number of steps that one value of the line is the mean of; a learning rate is not smoothed."""
+    return view.mean_over(scene.steps) if quantity in SMOOTHED else 1
+
+
+def read(scene: Scene, view: View, quantity: Quantity, step: float) -> float:
+    """The value of the line at a step; NaN where there is none."""
+    track, window = scene.track, mean_over(scene, view, quantity)
+    place = int(track.places("step", np.array([step]))[0]) - 1
+    if place < 0:
+        return float("nan")
+    if window == 1:
+        value = float(track.take(quantity, np.array([place]))[0])
+        return value if np.isfinite(value) else float("nan")
+    return float(track.smoothed(quantity, np.array([place]), window)[0])
+
+
+def named(scene: Scene, quantity: Quantity) -> str:
+    """The name that validation results have the quantity under."""
+    return scene.metric if quantity == "metric" else quantity
+
+
+def _smoothed(scene: Scene, quantity: Quantity, places: Indices, window: int, raw: Floats) -> Envelope:
+    """The smallest and largest trailing mean of each column, NaN where `raw` is: it has no value of its own.
+
+    The means at rows half a window apart stand for all between them, so that no value goes unseen.
+    """
+    counts = np.diff(places)
+    samples = int(np.clip(-(-2 * counts.max(initial=0) // window), 1, SAMPLES))
+    back = counts[:, None] * np.arange(samples) // samples
+    # Columns without rows ask for the same each time: what is the same is not worked out again.
+    at = np.maximum(np.where(counts[:, None] > 0, places[1:, None] - 1 - back, 0), 0)
+    means = scene.track.smoothed(quantity, at.ravel(), window).reshape(-1, samples)
+    means[np.isnan(raw)] = np.nan
+    return np.fmin.reduce(means, axis=1), np.fmax.reduce(means, axis=1)
+
+
+def _validation(scene: Scene, quantity: Quantity) -> list[tuple[int, float]]:
+    if quantity not in WITH_VALIDATION:
+        return []
+    name = named(scene, quantity)
+    return [(step, values.get(name, np.nan)) for step, values in scene.validation]
+
+
+def _best(scene: Scene, quantity: Quantity) -> list[tuple[int, float]]:
+    best = scene.best
+    if best is None or quantity not in WITH_VALIDATION or best[2] != named(scene, quantity):
+        return []
+    return [best[:2]]
+
+
+def _ahead(scene: Scene, view: View, bounds: tuple[float, float], dots: int) -> Envelope:
+    """The rate to come at each column that it reaches."""
+    x, rates = _points(scene, view, list(scene.ahead), bounds, dots)
+    if not len(x):
+        return _nothing()
+    columns = np.arange(dots, dtype=float)
+    known = np.interp(columns, np.floor(x), rates, left=np.nan, right=np.nan)
+    shown = np.flatnonzero(~np.isnan(known))
+    return columns[shown], known[shown]
+
+
+def _marks(
+    scene: Scene, view: View, bounds: tuple[float, float], dots: int
+) -> tuple[tuple[float, str, bool], ...]:
+    columns = _columns(scene, view, [mark.step for mark in scene.marks], bounds, dots)
+    return tuple(
+        (float(x), mark.symbol[:1], mark.applied)
+        for x, mark in zip(columns, scene.marks, strict=True)
+        if 0 <= x < dots
+    )
+
+
+def _points(
+    scene: Scene, view: View, points: list[tuple[int, float]], bounds: tuple[float, float], dots: int
+) -> Envelope:
+    if not points:
+        return _nothing()
+    return _columns(scene, view, [step for step, _ in points], bounds, dots), np.array(
+        [value if value is not None else np.nan for _, value in points], float
+    )
+
+
+def _columns(scene: Scene, view: View, steps: list[int], bounds: tuple[float, float], dots: int) -> Floats:
+    """Where steps lie, in columns of dots: as the row of that step does, up to the edge that it is at."""
+    x = scene.along(view.axis, np.array(steps, float))
+    share = (x - bounds[0]) / (bounds[1] - bounds[0]) * dots
+    return np.where(share > 0, np.ceil(share * (1 - 1e-12)) - 1, np.floor(share))
+
+
+def _nothing() -> Envelope:
+    return np.zeros(0), np.zeros(0)

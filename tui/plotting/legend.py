@@ -1,0 +1,91 @@
+"""What stands upon the border of a curve: name, value, legend or what the cursor reads. Knows no Textual."""
+
+from itertools import accumulate
+
+import numpy as np
+
+from trainconsole.tui.plotting import axes
+from trainconsole.tui.plotting.canvas import Canvas, Pen
+from trainconsole.tui.plotting.columns import Quantity, Survey, mean_over, named, read
+from trainconsole.tui.plotting.view import View
+from trainconsole.tui.state.scene import Scene
+from trainconsole.tui.text.format import harmless
+
+Text = list[tuple[str, Pen]]
+NAMES = {"lr": "learning rate", "grad_norm": "gradient norm"}
+
+
+def lettered(sheet: Canvas, scene: Scene, view: View, quantity: Quantity, survey: Survey) -> None:
+    """Upon the border: name, value and legend above, what is drawn over what below."""
+    width = sheet.width
+    left: list[Text] = [
+        [(f" {NAMES.get(quantity) or harmless(named(scene, quantity))} ", Pen.NAME)],
+        [(f" {axes.value(read(scene, view, quantity, scene.done))} ", Pen.VALUE)],
+    ]
+    right = _readout(scene, view, quantity) if view.cursor is not None else _legend(scene, quantity, survey)
+    used = 2
+    for text in _fitting(left, width - 4):
+        written(sheet, used, 0, text)
+        used += _length(text)
+    if shown := [part for text in _fitting(right, width - used - 3) for part in text]:
+        written(sheet, width - 2 - _length(shown), 0, shown)
+    notes = _notes(scene, view, quantity)
+    if len(notes) + 6 <= width:
+        written(sheet, width - 2 - len(notes), sheet.height - 1, [(notes, Pen.LABEL)])
+
+
+def _legend(scene: Scene, quantity: Quantity, survey: Survey) -> list[Text]:
+    """What the lines are, the most important first."""
+    found: list[Text] = []
+    if quantity == "lr":
+        found += [[(" so far ", Pen.LABEL), ("━ ", Pen.LINE)]]
+        found += [[(" to come ", Pen.LABEL), ("┄ ", Pen.AHEAD)]] if scene.ahead else []
+    elif quantity != "grad_norm":
+        found += [[(" train ", Pen.LABEL), ("━ ", Pen.LINE)]]
+        found += [[(" val ", Pen.LABEL), ("● ", Pen.POINT)]] if len(survey.validation[0]) else []
+    if survey.abandoned:
+        found += [[(" undone ", Pen.LABEL), ("┄ ", Pen.ABANDONED)]]
+    return found
+
+
+def _readout(scene: Scene, view: View, quantity: Quantity) -> list[Text]:
+    """What the cursor reads: step, raw and smoothed value, and the validation that is nearest."""
+    row = scene.track.at(view.cursor or 0)
+    if row is None:
+        return []
+    found: list[Text] = [
+        [(f" step {row['step']:,.0f} ", Pen.CURSOR)],
+        [(f" {axes.value(row[quantity])} ", Pen.VALUE)],
+    ]
+    if quantity != "lr" and view.smoothing != "off":
+        found.append([(f" mean {axes.value(read(scene, view, quantity, row['step']))} ", Pen.LABEL)])
+    if quantity in ("loss", "metric") and scene.validation:
+        step, values = min(scene.validation, key=lambda point: abs(point[0] - row["step"]))
+        found.append([(f" val {axes.value(values.get(named(scene, quantity)))} at {step:,} ", Pen.POINT)])
+    return found
+
+
+def _notes(scene: Scene, view: View, quantity: Quantity) -> str:
+    """Axis, smoothing and scale."""
+    window = mean_over(scene, view, quantity)
+    parts = [view.axis, *([f"mean of {window:,}"] if window > 1 else []), *(["log"] if view.log_y else [])]
+    return f" {' · '.join(parts)} "
+
+
+def _fitting(texts: list[Text], room: int) -> list[Text]:
+    """As many as there is room for."""
+    ends = accumulate(_length(text) for text in texts)
+    return [text for text, end in zip(texts, ends, strict=True) if end <= room]
+
+
+def _length(text: Text) -> int:
+    return sum(len(part) for part, _ in text)
+
+
+def written(sheet: Canvas, column: int, row: int, text: Text) -> None:
+    """Write into one line from a cell on; there must be room."""
+    for part, pen in text:
+        stop = column + len(part)
+        sheet.chars[row, column:stop] = np.frombuffer(part.encode("utf-32-le"), "<u4")
+        sheet.pens[row, column:stop] = pen
+        column = stop

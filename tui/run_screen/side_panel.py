@@ -1,0 +1,152 @@
+"""What is in force, and the figures so far, beside the curves. Numbers in, text out."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+
+from trainconsole.engine.protocol.events import Best, EpochEnded
+from trainconsole.engine.protocol.status import Status
+from trainconsole.tui.run_screen.timeline import timeline
+from trainconsole.tui.state import learning_rate
+from trainconsole.tui.state.event_history import Story
+from trainconsole.tui.text.cells import fit_text, fitted
+from trainconsole.tui.text.event_lines import six, told
+from trainconsole.tui.text.format import harmless, number, rate
+from trainconsole.tui.text.timeline import Entry
+from trainconsole.tui.theme import BEST, MUTED, RATE, TEXT, TRAIN, VALIDATION
+
+LABEL = 10
+"""Cells of the names in the side panel."""
+NOTHING = ("-", "")
+HYPERPARAMETERS = ("momentum", "nesterov", "dampening", "betas", "alpha", "rho", "amsgrad", "centered")
+"""Shown beside the optimizer where they are not what they are by default."""
+
+
+def in_force(status: Status, width: int) -> list[Text]:
+    """Name and value a line: what a command can change, as the host has read it back."""
+    values = status.in_force
+    if not values:
+        return [Text("after the model is built", style=MUTED)]
+    patience = values.get("patience")
+    left = f"{status.patience_left} of {patience} epochs left" if patience is not None else "off"
+    rows = [
+        ("optimizer", harmless(str(values["optimizer"])), _hyper(values)),
+        ("rate", rate(learning_rate.now(status)), ""),
+        ("schedule", *_schedule(status)),
+        ("batch", number(values.get("batch_size")), ""),
+        ("decay", number(values.get("weight_decay")), _pair("l1", values.get("l1"))),
+        ("clip", _clip(values), ""),
+        ("dropout", number(values.get("dropout")), ""),
+        ("smoothing", number(values.get("label_smoothing")), _pair("augment", values.get("augment"))),
+        ("patience", left, ""),
+    ]
+    return [line(name, value, more, width) for name, value, more in rows]
+
+
+def line(name: str, value: str, more: str, width: int, colour: str = TEXT) -> Text:
+    """`name` dim, `value` bright, `more` dim, cut to `width` cells."""
+    room = max(0, width - LABEL)
+    value = fitted(value, room)
+    text = Text.assemble((set_cell_size(name, LABEL), MUTED), (value, colour))
+    rest = room - cell_len(value) - 2
+    return text.append(f"  {fitted(more, rest)}", style=MUTED) if more and rest > 3 else text
+
+
+def _schedule(status: Status) -> tuple[str, str]:
+    name, _, parameters = str(status.in_force.get("schedule", "")).partition(" ")
+    left = status.steps - status.step if status.plan is not None else 0
+    return harmless(name), harmless(parameters) or (
+        f"{left:,} to go" if left > 0 and name != "constant" else ""
+    )
+
+
+def _hyper(values: Mapping[str, Any]) -> str:
+    changed = told({}, values)
+    known = ((name, values[name]) for name in HYPERPARAMETERS if changed.get(name))
+    return "  ".join(f"{name} {_value(value)}" for name, value in known)
+
+
+def _value(value: Any) -> str:
+    return " ".join(number(part) for part in value) if isinstance(value, list | tuple) else number(value)
+
+
+def _pair(name: str, value: Any) -> str:
+    return f"{name} {number(value)}" if value else ""
+
+
+def _clip(values: Mapping[str, Any]) -> str:
+    parts = [_pair(name, values.get(f"clip.{name}")) for name in ("norm", "value")]
+    return "  ".join(part for part in parts if part) or "off"
+
+
+def so_far(story: Story, status: Status, metric: str, width: int) -> list[Text]:
+    """Best, training, validation: the last figures."""
+    epoch = story.last_epoch
+    rows = [
+        ("best", *_best(story.best, metric), BEST),
+        ("train", *_measured(status.loss, status.metric), TRAIN),
+        ("val", *_validated(epoch, metric), VALIDATION),
+    ]
+    return [line(name, value, more, width, colour) for name, value, more, colour in rows]
+
+
+def _best(best: Best | None, metric: str) -> tuple[str, str]:
+    if best is None:
+        return NOTHING
+    return (
+        f"{six(best.value)} ★",
+        f"{'' if best.metric == metric else f'{harmless(best.metric)} '}epoch {best.epoch}",
+    )
+
+
+def _measured(loss: float | None, value: float | None) -> tuple[str, str]:
+    return NOTHING if loss is None and value is None else (f"{six(loss)}  {six(value)}", "")
+
+
+def _validated(epoch: EpochEnded | None, metric: str) -> tuple[str, str]:
+    if epoch is None or epoch.val is None:
+        return NOTHING
+    return f"{six(epoch.val.get('loss'))}  {six(epoch.val.get(metric))}", f"epoch {epoch.epoch}"
+
+
+def brief(entries: Sequence[Entry], story: Story, status: Status, width: int, height: int) -> list[Text]:
+    """What the side panel says, in as few lines as a low or narrow terminal has."""
+    past = timeline(entries, width - 1, height)
+    lines = [fit_text(part, width) for part in (_force_line(status), _figures_line(story, status)) if part]
+    return [*lines, *[Text(" ").append_text(line) for line in past]][:height]
+
+
+def _force_line(status: Status) -> Text | None:
+    if not status.in_force:
+        return None
+    values = status.in_force
+    patience = values.get("patience")
+    parts = [
+        (harmless(str(values["optimizer"])), TEXT),
+        (f"rate {rate(learning_rate.now(status))}", RATE),
+        (harmless(str(values.get("schedule", ""))), TEXT),
+        (f"batch {number(values.get('batch_size'))}", MUTED),
+        (f"decay {number(values['weight_decay'])}" if values.get("weight_decay") else "", MUTED),
+        (f"patience {status.patience_left}/{patience}" if patience is not None else "", MUTED),
+    ]
+    return _strung(parts)
+
+
+def _figures_line(story: Story, status: Status) -> Text | None:
+    best, epoch = story.best, story.last_epoch
+    metric = status.metric_name
+    train = _measured(status.loss, status.metric)[0]
+    parts = [
+        (f"train {' '.join(train.split())}" if train != "-" else "", TRAIN),
+        (f"val {' '.join(_validated(epoch, metric)[0].split())}" if epoch and epoch.val else "", VALIDATION),
+        (f"best {six(best.value)} at epoch {best.epoch}" if best else "", BEST),
+    ]
+    return _strung(parts)
+
+
+def _strung(parts: Sequence[tuple[str, str]]) -> Text | None:
+    """The parts that say something, two blanks between them."""
+    text = Text("  ").join(Text(part, style=style) for part, style in parts if part)
+    return Text(" ").append_text(text) if text.plain else None

@@ -1,1 +1,0 @@
-"""What fills the terminal, or asks something: one screen a module."""

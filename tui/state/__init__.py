@@ -1,0 +1,1 @@
+"""What the console has read of a run. No Textual."""

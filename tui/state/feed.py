@@ -1,0 +1,116 @@
+"""The console's ear: the status as the host pushes it, events and rows as the record has them."""
+
+import time
+from pathlib import Path
+
+from trainconsole.engine.common.errors import UserError
+from trainconsole.engine.host.spawn import has_ended
+from trainconsole.engine.protocol.events import AnyEvent
+from trainconsole.engine.protocol.status import Status
+from trainconsole.engine.record.journal import Journal
+from trainconsole.engine.record.metric_rows import Rows
+from trainconsole.engine.record.metrics_file import CHUNK, MetricFile
+from trainconsole.engine.transport import registry as live
+from trainconsole.engine.transport.client import Client
+
+ORIGIN = "console"
+APPEARS = 30.0
+"""Seconds that a host may take to be listed: it does so before it loads torch."""
+PIECE = 1 << 18
+"""Bytes of events that are read at a time: some milliseconds."""
+
+
+class Feed:
+    """Reads one run. `status` is the newest one, None before a host has said anything."""
+
+    def __init__(self, run: Path, pid: int | None = None) -> None:
+        """`pid` is that of a host which was started just now and may not be listed yet."""
+        self.run = run
+        self.status: Status | None = None
+        self._pid = pid
+        self._until = time.monotonic() + APPEARS
+        self._client: Client | None = None
+        self._journal = Journal(run)
+        self._metrics = MetricFile(run)
+
+    @property
+    def live(self) -> bool:
+        """Whether a host is at the other end."""
+        return self._client is not None and not self._client.gone
+
+    def connect(self) -> bool:
+        """Try once to reach the host. Raises UserError where it is there but does not answer."""
+        entry = live.of(self.run)
+        if entry is not None:
+            self._client = Client(Path(entry.socket))
+        return self.live
+
+    def reconnect(self) -> bool:
+        """Reach the host again after it has let this connection go, which it does with those that do not
+        read, as one that is suspended; False where it does not train any more."""
+        status = self.status
+        if status is None or status.stage == "finished" or (status.error and status.stage != "paused"):
+            return False
+        self.close()
+        try:
+            return self.connect()
+        except UserError:
+            return False
+
+    @property
+    def awaited(self) -> bool:
+        """Whether a host may still come that was started just now."""
+        return self._pid is not None and has_ended(self._pid) is None and time.monotonic() < self._until
+
+    @property
+    def failed(self) -> str:
+        """Why a host that was started just now never trained, as far as is known here."""
+        code = has_ended(self._pid) if self._pid is not None else None
+        if self._pid is None or code == 0:
+            return ""
+        what = "has not begun" if code is None else f"ended with code {code} before it began"
+        return f"the host {what}; {self.run / 'host.log'} may say why"
+
+    def fileno(self) -> int:
+        """Readable means that `listen` has something to do; -1 where there was never a host."""
+        return self._client.fileno() if self._client is not None else -1
+
+    def listen(self) -> bool:
+        """Take the statuses that have come; whether there was one. Raises UserError."""
+        if self._client is None or not self._client.receive(0):
+            return False
+        self.status = self._client.latest
+        return True
+
+    def send(self, command: str) -> str:
+        """Ask the host; returns the id of the answer. Raises UserError."""
+        if self._client is None:
+            raise UserError("nobody is training this run")
+        return self._client.send(command, ORIGIN)
+
+    def events(self, most: int | None = None) -> list[AnyEvent]:
+        """Those that are new, of `most` bytes; raises UserError. `told` says whether there are more."""
+        return self._journal.read(most)
+
+    @property
+    def told(self) -> bool:
+        """Whether all events were read that were there at the last look."""
+        return self._journal.exhausted
+
+    def rows(self) -> Rows:
+        """Those that are new, a bounded number; raises UserError. `drawn` says whether there are more."""
+        return self._metrics.read(CHUNK)
+
+    @property
+    def drawn(self) -> bool:
+        """The same of rows."""
+        return self._metrics.exhausted
+
+    @property
+    def unread_rows(self) -> int:
+        """How many rows were none."""
+        return self._metrics.unread
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()

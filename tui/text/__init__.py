@@ -1,0 +1,1 @@
+"""Events and numbers in words. No Textual."""
