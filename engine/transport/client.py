@@ -32,6 +32,10 @@ Answer = CommandApplied | CommandRejected
 _decoder = msgspec.json.Decoder(Status)
 
 
+class NoRoom(UserError):
+    """The host has as many clients as it takes."""
+
+
 class _Versioned(Struct, frozen=True, kw_only=True):
     """What a status of any version says first."""
 
@@ -75,21 +79,24 @@ class Client:
 
     def send(self, command: str, origin: str) -> str:
         """Ask for `command`, text in the grammar; returns the id that its answer has. Raises UserError."""
-        name = f"{origin}-{secrets.token_hex(6)}"
-        frame = msgspec.json.encode(Request(id=name, origin=origin, command=command)) + b"\n"
+        request = requested(command, origin)
+        self.put(request)
+        return request.id
+
+    def put(self, request: Request) -> None:
+        """Send `request`; a host that has shown no status yet may never read it. Raises UserError."""
         try:
             self._socket.settimeout(PATIENCE)
-            self._socket.sendall(frame)
+            self._socket.sendall(msgspec.json.encode(request) + b"\n")
         except OSError as error:
             self.receive(0)  # it may have said why
             self.gone = True
-            raise UserError(f"the host has left: '{command}' was not sent") from error
-        return name
+            raise UserError(f"the host has left: '{request.command}' was not sent") from error
 
     def receive(self, timeout: float) -> list[Status]:
         """Statuses that have come, after at most `timeout` seconds. Sets `latest`, at the end `gone`.
 
-        Raises UserError where the host speaks another version of the protocol, or has no room for this one.
+        Raises UserError where the host speaks another version of the protocol, NoRoom where it is full.
         """
         if self.gone or not select.select([self._socket], [], [], timeout)[0]:
             return []
@@ -137,13 +144,18 @@ class Client:
         except (ValueError, RecursionError):
             raise UserError(f"{self._path}: not a trainconsole host") from None
         if status is not None and status.refused:
-            raise UserError(status.refused)
+            raise NoRoom(status.refused)
         if status is not None:
             return status
         raise UserError(
             f"{self._path}: this host speaks version {version} of the protocol, and this program {VERSION};"
             " use the trainconsole that started it"
         )
+
+
+def requested(command: str, origin: str) -> Request:
+    """`command` with an id that no other has."""
+    return Request(id=f"{origin}-{secrets.token_hex(6)}", origin=origin, command=command)
 
 
 def _connect(own: socket.socket, sock: Path) -> None:

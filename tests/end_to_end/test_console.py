@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -17,7 +18,7 @@ from support.process import command, only_run, trainconsole
 from trainconsole.engine.protocol.events import Finished
 from trainconsole.engine.record import run_directory
 from trainconsole.engine.transport import admission, registry
-from trainconsole.engine.transport.client import Client
+from trainconsole.engine.transport.client import Client, NoRoom
 
 
 @pytest.fixture
@@ -82,6 +83,45 @@ def test_one_that_was_suspended_and_lost_its_place_is_back_in_it(tmp_path: Path)
         console.until("leave it training")
         console.press("s")
         assert console.end() == 0
+
+
+@pytest.mark.usefixtures("left_over")
+def test_one_that_lost_its_place_waits_for_room_and_keeps_what_was_pressed(tmp_path: Path) -> None:
+    with Emulator(*LONG, cwd=tmp_path) as console:
+        console.until(trains)
+        (entry,) = registry.live()
+        console.process.send_signal(signal.SIGTSTP)
+        with ExitStack() as stack:
+            others: list[Client] = []
+
+            def crowd() -> bool:
+                """As many as there is room for, all of which read: the one that is suspended has to go."""
+                others.extend(
+                    stack.enter_context(Client(Path(entry.socket))) for _ in range(admission.AT_ONCE)
+                )
+                return sum(map(_is_refused, others)) > 0
+
+            until(crowd, "full host")
+            console.process.send_signal(signal.SIGCONT)
+            console.press(" ")
+            deadline = time.monotonic() + 2.0
+            while time.monotonic() < deadline:
+                console.read(0.05)
+                others = [other for other in others if not _is_refused(other)]
+            assert "paused" not in console.text
+        console.until("paused")
+        console.press("q")
+        console.until("leave it training")
+        console.press("s")
+        assert console.end() == 0
+
+
+def _is_refused(client: Client) -> bool:
+    try:
+        client.receive(0)
+    except NoRoom:
+        return True
+    return client.gone
 
 
 def reads(path: str) -> bool:

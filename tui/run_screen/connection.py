@@ -1,12 +1,14 @@
 """The host of a run, as its screen reaches it: what comes in goes into the model, and the screen is told."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from textual.app import App
 
 from trainconsole.engine.common.errors import UserError
+from trainconsole.engine.transport.client import NoRoom
 from trainconsole.tui.state.feed import Feed
 from trainconsole.tui.state.run_model import Sight
 
@@ -16,6 +18,10 @@ BREATH = 0.05
 """Seconds that a long record is read at a time."""
 RETRY = 0.05
 """Seconds between two tries to reach a host that is starting."""
+AGAIN = 0.25
+"""Seconds between two tries to get back a place among the clients of a host that is full."""
+PATIENCE = 30.0
+"""Seconds of such tries."""
 
 
 class Watcher(Protocol):
@@ -52,6 +58,7 @@ class Connection:
         self._sight = sight
         self._screen = screen
         self._lost = False
+        self._crowded_since: float | None = None
         self.behind = False
 
     @property
@@ -117,6 +124,8 @@ class Connection:
         try:
             with self._screen.app._context():
                 self._hear()
+        except NoRoom as error:
+            self._come_again(error)
         except UserError as error:
             self._give_up(str(error))
         except Exception as error:
@@ -129,6 +138,7 @@ class Connection:
         heard = self._feed.listen()
         status = self._feed.status
         if heard and status is not None:
+            self._crowded_since = None
             sight.take(status=status)
             if status.error and sight.story.started is None and status.rows == 0 and status.last_seq < 0:
                 self._give_up(status.error)
@@ -158,6 +168,16 @@ class Connection:
         self._lost = True
         if self.read():
             self._settle()
+
+    def _come_again(self, full: NoRoom) -> None:
+        """Who lost a place, by not reading for a while, takes the next one that is free."""
+        now = time.monotonic()
+        self._crowded_since = self._crowded_since or now
+        if self._feed.status is None or now - self._crowded_since > PATIENCE:
+            self._give_up(str(full))
+            return
+        self._deafen()
+        self._screen.set_timer(AGAIN, self._gone)
 
     def _settle(self) -> None:
         if self._sight.story.started is None and self._feed.failed:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.host.spawn import has_ended
+from trainconsole.engine.protocol.commands import Request
 from trainconsole.engine.protocol.events import AnyEvent
 from trainconsole.engine.protocol.status import Status
 from trainconsole.engine.record.journal import Journal
 from trainconsole.engine.record.metric_rows import Rows
 from trainconsole.engine.record.metrics_file import CHUNK, MetricFile
 from trainconsole.engine.transport import registry as live
-from trainconsole.engine.transport.client import Client
+from trainconsole.engine.transport.client import Client, requested
 
 ORIGIN = "console"
 APPEARS = 30.0
@@ -30,6 +31,7 @@ class Feed:
         self._pid = pid
         self._until = time.monotonic() + APPEARS
         self._client: Client | None = None
+        self._held: list[Request] = []
         self._journal = Journal(run)
         self._metrics = MetricFile(run)
 
@@ -76,17 +78,25 @@ class Feed:
         return self._client.fileno() if self._client is not None else -1
 
     def listen(self) -> bool:
-        """Take the statuses that have come; whether there was one. Raises UserError."""
+        """Take the statuses that have come; whether there was one. Raises UserError, also NoRoom."""
         if self._client is None or not self._client.receive(0):
             return False
         self.status = self._client.latest
+        while self._held:
+            self._client.put(self._held[0])
+            del self._held[0]
         return True
 
     def send(self, command: str) -> str:
-        """Ask the host; returns the id of the answer. Raises UserError."""
+        """Ask the host, once it has let this one in; returns the id of the answer. Raises UserError."""
         if self._client is None:
             raise UserError("nobody is training this run")
-        return self._client.send(command, ORIGIN)
+        request = requested(command, ORIGIN)
+        if self._client.latest is None and not self._client.gone:
+            self._held.append(request)
+        else:
+            self._client.put(request)
+        return request.id
 
     def events(self, most: int | None = None) -> list[AnyEvent]:
         """Those that are new, of `most` bytes; raises UserError. `told` says whether there are more."""
