@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from trainconsole.engine.config.carry_over import decay_kind
 from trainconsole.engine.config.knobs import KNOBS
+from trainconsole.engine.config.optimizers import kind
 
 ALL = "all trained weights, biases and norms too"
 KINDS = {"L2": "L2 in the gradient", "decoupled": "decoupled", "its own": "as the optimizer has it"}
@@ -18,7 +18,7 @@ def of_knob(knob: str, value: float | None, optimizer: str) -> str:
     if not value:
         return ""
     if knob == "weight_decay":
-        return f"{KINDS[decay_kind(optimizer)]}, over {ALL}"
+        return f"{KINDS[kind(optimizer).decay]}, over {ALL}"
     return KNOBS[knob].covers
 
 

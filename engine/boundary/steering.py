@@ -1,6 +1,5 @@
 """What each command does to a Trainer, with the effective values read back before and after."""
 
-from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any
 
@@ -11,7 +10,6 @@ from trainconsole.engine.checks import trial_step
 from trainconsole.engine.checks.last_batch import check_batches
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config import limits
-from trainconsole.engine.config.knobs import configured
 from trainconsole.engine.config.parsing import decode_part, without_none
 from trainconsole.engine.config.run import EarlyStopping, Regularisation, RunConfig
 from trainconsole.engine.config.tasks import METRICS
@@ -21,23 +19,13 @@ from trainconsole.engine.optim.swap import swap
 from trainconsole.engine.protocol import commands
 from trainconsole.engine.protocol.commands import Command
 from trainconsole.engine.protocol.grammar import spell
+from trainconsole.engine.reporting.effect import Effect
+from trainconsole.engine.reporting.in_force import knobs
+from trainconsole.engine.reporting.refusals import Refused
 from trainconsole.engine.schedule import rate_ahead, rate_plan
 from trainconsole.engine.schedule.early_stopping import Patience
 from trainconsole.engine.training import watched_metric
 from trainconsole.engine.training.trainer import Trainer
-
-
-class Refused(Exception):
-    """The command cannot take effect here; the text is the reason. The trainer is as it was."""
-
-
-@dataclass(frozen=True)
-class Effect:
-    """The values that a command touches, before it and after it."""
-
-    before: dict[str, Any] = field(default_factory=dict)
-    after: dict[str, Any] = field(default_factory=dict)
-    note: str = ""
 
 
 @singledispatch
@@ -53,7 +41,7 @@ def _(command: commands.Lr, trainer: Trainer) -> Effect:
     if not 0 < value <= 100:
         raise Refused(f"a learning rate of {value:g} is not above 0 and at most 100")
     try:
-        trainer.plan = rate_plan.set_rate(trainer.plan, value, trainer.position)
+        trainer.change(plan=rate_plan.set_rate(trainer.plan, value, trainer.position))
     except ValueError as error:
         raise Refused(str(error)) from None
     constant = trainer.config.schedule.__struct_config__.tag == "constant"
@@ -68,8 +56,8 @@ def _(command: commands.SetSchedule, trainer: Trainer) -> Effect:
     before = _schedule(trainer)
     _within_bounds(trainer, replace(trainer.config, schedule=command.schedule))
     _check_metric(trainer, getattr(command.schedule, "metric", None))
-    trainer.plan = rate_plan.change(trainer.plan, command.schedule, trainer.position, trainer.end)
-    trainer.config = replace(trainer.config, schedule=command.schedule)
+    plan = rate_plan.change(trainer.plan, command.schedule, trainer.position, trainer.end)
+    trainer.change(plan=plan, config=replace(trainer.config, schedule=command.schedule))
     return Effect(before, _schedule(trainer), outlook.of(trainer))
 
 
@@ -90,12 +78,10 @@ def _(command: commands.SetOptimizer, trainer: Trainer) -> Effect:
         trial_step.check_step(trainer, command.optimizer)
     except UserError as error:
         raise Refused(str(error)) from None
-    trainer.optimizer = optimizer
-    trainer.guard.clear()
     regularisation = replace(trainer.config.regularisation, weight_decay=decay)
-    trainer.config = replace(trainer.config, optimizer=command.optimizer, regularisation=regularisation)
+    config = replace(trainer.config, optimizer=command.optimizer, regularisation=regularisation)
     rises = "" if plan == trainer.plan else rate_ahead.rises(plan, trainer.position, trainer.end)
-    trainer.plan = plan
+    trainer.change(plan=plan, config=config, optimizer=optimizer)
     return Effect(before, _optimizer(trainer), _joined(note, rises))
 
 
@@ -133,9 +119,9 @@ def _(command: commands.SetBatch, trainer: Trainer) -> Effect:
         check_batches(trainer, command.size)
     except UserError as error:
         raise Refused(str(error)) from None
-    trainer.config = replace(trainer.config, batch_size=command.size)
+    trainer.change(config=replace(trainer.config, batch_size=command.size))
     trainer.refeed()
-    trainer.plan = rate_plan.stretch(trainer.plan, trainer.position, trainer.end)
+    trainer.change(plan=rate_plan.stretch(trainer.plan, trainer.position, trainer.end))
     return Effect(before, _length(trainer))
 
 
@@ -149,20 +135,9 @@ def _(command: commands.SetEpochs, trainer: Trainer) -> Effect:
     if trainer.out_of_patience and command.epochs > trainer.config.epochs:
         trainer.patience = trainer.patience.given_anew()
         note = "patience, which had run out, is counted anew"
-    trainer.config = replace(trainer.config, epochs=command.epochs)
-    trainer.plan = rate_plan.stretch(trainer.plan, trainer.position, trainer.end)
+    trainer.change(config=replace(trainer.config, epochs=command.epochs))
+    trainer.change(plan=rate_plan.stretch(trainer.plan, trainer.position, trainer.end))
     return Effect(before, _length(trainer), note)
-
-
-def knobs(trainer: Trainer) -> dict[str, float | None]:
-    """The values of the knobs that are in force, by name; None where one is off."""
-    decay = optimizers.effective(trainer.optimizer)["weight_decay"]
-    return {**configured(trainer.config), "weight_decay": decay, "dropout": trainer.dropout}
-
-
-def in_force(trainer: Trainer) -> dict[str, Any]:
-    """All that a command can change, read back, for the status."""
-    return {**_optimizer(trainer), **_schedule(trainer), **_length(trainer), **knobs(trainer)}
 
 
 def _joined(*notes: str) -> str:
@@ -170,7 +145,6 @@ def _joined(*notes: str) -> str:
 
 
 def _rate(trainer: Trainer) -> dict[str, Any]:
-    optimizers.set_rate(trainer.optimizer, trainer.rate)
     return {"lr": optimizers.effective(trainer.optimizer)["lr"]}
 
 
@@ -229,7 +203,7 @@ def _set_patience(trainer: Trainer, value: float | None) -> None:
         raise Refused(reason)
     if trainer.config.early_stopping.patience is None:
         trainer.patience = Patience(metric=watched_metric.of_patience(config))
-    trainer.config = config
+    trainer.change(config=config)
 
 
 def _set_regularisation(trainer: Trainer, name: str, value: float | None) -> None:
@@ -246,7 +220,7 @@ def _set_regularisation(trainer: Trainer, name: str, value: float | None) -> Non
     _within_bounds(trainer, replace(trainer.config, regularisation=regularisation))
     if name == "weight_decay":
         optimizers.set_weight_decay(trainer.optimizer, regularisation.weight_decay or 0.0)
-    trainer.config = replace(trainer.config, regularisation=regularisation)
+    trainer.change(config=replace(trainer.config, regularisation=regularisation))
     trainer.apply_dropout()
     if name == "augment":
         trainer.refeed()

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from trainconsole.engine.checks.trial_step import shadow
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.user_code import blame
-from trainconsole.engine.config.batch_counts import batches, ends_alone, near
+from trainconsole.engine.config.run import batches, ends_alone, near
 from trainconsole.engine.models.inspection import layer_name
 from trainconsole.engine.tensors import memory
 from trainconsole.engine.tensors.copies import size_of

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config.models import ImportedModel
 from trainconsole.engine.data.loading.batches import TensorSource
+from trainconsole.engine.losses.losses import Loss
+from trainconsole.engine.losses.own_losses import BINARY
 from trainconsole.engine.models.inspection import undisturbed
 from trainconsole.engine.models.modes import to_evaluation_mode
 from trainconsole.engine.tensors.random_state import generators_kept
-from trainconsole.engine.training.losses import Loss
-from trainconsole.engine.training.own_losses import BINARY
 from trainconsole.engine.training.trainer import Trainer
 
 ROWS = 64

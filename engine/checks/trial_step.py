@@ -17,6 +17,7 @@ from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.user_code import blame
 from trainconsole.engine.config.optimizers import AnyOptimizer
 from trainconsole.engine.data.loading.collate import Batch
+from trainconsole.engine.losses import losses
 from trainconsole.engine.models.in_place import untouched
 from trainconsole.engine.models.inspection import check_outputs, failure
 from trainconsole.engine.optim import optimizers
@@ -24,7 +25,7 @@ from trainconsole.engine.optim.guard import Guard, build_guard
 from trainconsole.engine.tensors import memory, storable
 from trainconsole.engine.tensors.copies import size_of
 from trainconsole.engine.tensors.random_state import generators_kept, moved, random_state
-from trainconsole.engine.training import construction, losses
+from trainconsole.engine.training import construction
 from trainconsole.engine.training.trainer import Trainer
 
 CLOSURE = (

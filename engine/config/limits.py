@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from operator import attrgetter
 
 from trainconsole.engine.common.errors import UserError
-from trainconsole.engine.config.batch_counts import batches
-from trainconsole.engine.config.run import RunConfig
+from trainconsole.engine.config.run import RunConfig, batches
 
 MOST: dict[str, float] = {
     "epochs": 10_000_000,

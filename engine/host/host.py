@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from trainconsole.engine.boundary.python_warnings import Heard
 from trainconsole.engine.common import signals, user_code
 from trainconsole.engine.common.errors import UserError, missing
 from trainconsole.engine.host import host_log
@@ -23,13 +22,14 @@ from trainconsole.engine.protocol.commands import Interrupt, Request
 from trainconsole.engine.protocol.events import Event, Failed, Interrupted
 from trainconsole.engine.protocol.status import Stage, Status
 from trainconsole.engine.record.lock import RunLock
+from trainconsole.engine.reporting.python_warnings import Heard
 from trainconsole.engine.runs import trust
 from trainconsole.engine.runs.launch import Launch, abandon
 from trainconsole.engine.transport import registry, unix_socket
 from trainconsole.engine.transport.server import Server
 
 if TYPE_CHECKING:
-    from trainconsole.engine.boundary.reporter import Reporter
+    from trainconsole.engine.reporting.reporter import Reporter
     from trainconsole.engine.session.loop import Loop
 
 SWITCH = 0.001

@@ -67,6 +67,11 @@ def set_rate(optimizer: optim.Optimizer, rate: float) -> None:
         group["lr"] = rate * group["lr_factor"]
 
 
+def rate(optimizer: optim.Optimizer) -> float:
+    """The learning rate now in force in the head's group or the only one."""
+    return float(_head(optimizer)["lr"])
+
+
 def drop_gradients(optimizer: optim.Optimizer) -> None:
     """zero_grad(set_to_none=True), without the 40 us that its profiling takes."""
     for group in optimizer.param_groups:
@@ -89,9 +94,13 @@ def effective(optimizer: optim.Optimizer) -> dict[str, Any]:
 
     Values are numbers, booleans and tuples; `weight_decay` is always there.
     """
-    group = next((g for g in optimizer.param_groups if g["name"] != "backbone"), optimizer.param_groups[0])
-    values = {key: _plain(value) for key, value in group.items() if key not in MACHINERY}
+    values = {key: _plain(value) for key, value in _head(optimizer).items() if key not in MACHINERY}
     return {"weight_decay": 0.0} | values
+
+
+def _head(optimizer: optim.Optimizer) -> dict[str, Any]:
+    groups = optimizer.param_groups
+    return next((group for group in groups if group["name"] != "backbone"), groups[0])
 
 
 def _plain(value: Any) -> Any:

@@ -5,8 +5,16 @@ from typing import Any
 import torch
 from torch import Tensor, optim
 
-from trainconsole.engine.config.carry_over import BUFFER, FIRST, FRESH, MOMENTS, SECOND, carried, decay_note
-from trainconsole.engine.config.optimizers import AnyOptimizer
+from trainconsole.engine.config.optimizers import (
+    BUFFER,
+    FIRST,
+    FRESH,
+    MOMENTS,
+    SECOND,
+    AnyOptimizer,
+    carried,
+    decay_note,
+)
 from trainconsole.engine.optim.optimizers import build
 
 State = dict[str, Any]

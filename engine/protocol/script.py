@@ -5,8 +5,7 @@ from collections.abc import Collection, Sequence
 from msgspec import Struct
 
 from trainconsole.engine.common.errors import UserError
-from trainconsole.engine.config.batch_counts import batches
-from trainconsole.engine.config.run import RunConfig, Scripted
+from trainconsole.engine.config.run import RunConfig, Scripted, batches
 from trainconsole.engine.protocol.commands import SetBatch, SetEpochs
 from trainconsole.engine.protocol.grammar import GrammarError, parse, tidy
 

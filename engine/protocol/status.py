@@ -1,13 +1,43 @@
 """The status: where a run stands, as its host pushes it. No torch."""
 
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct, field
 
 from trainconsole.engine.schedule.rate_plan import Plan
 
-VERSION = 1
+VERSION = 2
 Stage = Literal["starting", "loading torch", "loading data", "training", "evaluating", "paused", "finished"]
+
+
+class InForce(Struct, frozen=True, kw_only=True):
+    """What commands can change, as it is now: schedule in the grammar; hyper-parameters by torch's names, as
+    the optimizer has them, rate and weight decay apart; knobs by name, None where one is off. Where `lr` is
+    None nothing is known yet."""
+
+    optimizer: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    lr: float | None = None
+    schedule: str = ""
+    epochs: int = 0
+    batch_size: int = 0
+    steps: int = 0
+    knobs: Mapping[str, float | str | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], knobs: Collection[str]) -> "InForce":
+        """From `values` by the names that an acknowledgement has, those in `knobs` are knobs."""
+        own = {name: value for name, value in values.items() if name in cls.__struct_fields__}
+        rest = {name: value for name, value in values.items() if name not in own}
+        set_ = {name: rest.pop(name) for name in knobs if name in rest}
+        return cls(**own, parameters=rest, knobs=set_)
+
+    def values(self) -> dict[str, Any]:
+        """All of it by the names that an acknowledgement has."""
+        length = {"epochs": self.epochs, "batch_size": self.batch_size, "steps": self.steps}
+        first = {"optimizer": self.optimizer, **self.parameters, "lr": self.lr, "schedule": self.schedule}
+        return {**first, **length, **self.knobs}
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -29,7 +59,7 @@ class Status(Struct, frozen=True, kw_only=True):
     branch: int = 0
     steps_per_second: float = 0.0
     time_left: float | None = None
-    in_force: dict[str, Any] = field(default_factory=dict)
+    in_force: InForce = field(default_factory=InForce)
     plan: Plan | None = None
     patience_left: int | None = None
     undo_depth: int = 0

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.escapes import encodable
 from trainconsole.engine.config import limits
-from trainconsole.engine.config.carry_over import usual_decay
 from trainconsole.engine.config.knobs import KNOBS
 from trainconsole.engine.config.models import Mlp
 from trainconsole.engine.config.parsing import override
@@ -96,8 +95,8 @@ def with_usual_decay(config: RunConfig) -> RunConfig:
     """`config` with the weight decay of its optimizer written out, so that no later version reads another."""
     if config.regularisation.weight_decay is not None:
         return config
-    usual = usual_decay(str(config.optimizer.__struct_config__.tag))
-    return replace(config, regularisation=replace(config.regularisation, weight_decay=usual))
+    regularisation = replace(config.regularisation, weight_decay=config.optimizer.usual_decay)
+    return replace(config, regularisation=regularisation)
 
 
 def abandon(launch: Launch) -> None:

@@ -1,28 +1,13 @@
 """The end of a session: what is said of it, and which weights a run ends with."""
 
-from dataclasses import dataclass
-from typing import Literal
-
+from trainconsole.engine.boundary.ending import Ending, Keep
 from trainconsole.engine.boundary.nonfinite_updates import described
-from trainconsole.engine.boundary.reporter import Reporter
 from trainconsole.engine.optim import optimizers
 from trainconsole.engine.protocol import events
-from trainconsole.engine.protocol.events import Entry, Event, Trouble
+from trainconsole.engine.protocol.events import Event
+from trainconsole.engine.reporting.reporter import Reporter
 from trainconsole.engine.session.final_test import tested
 from trainconsole.engine.training.trainer import Trainer
-
-Keep = Literal["best", "last"]
-
-
-@dataclass(frozen=True)
-class Ending:
-    """Why the loop ends; `keep` says which weights the run ends with, `stop` is the command that asked."""
-
-    reason: Literal["completed", "stopped", "early_stopping", "interrupted", "nonfinite"]
-    keep: Keep = "last"
-    signal: str = ""
-    trouble: Trouble | None = None
-    stop: tuple[Entry, ...] = ()
 
 
 def kept_at_the_end(trainer: Trainer) -> Keep:

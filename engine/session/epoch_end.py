@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from trainconsole.engine.boundary import steering
-from trainconsole.engine.boundary.reporter import Reporter
-from trainconsole.engine.boundary.rewind import Travel
 from trainconsole.engine.protocol import events
 from trainconsole.engine.protocol.status import Stage
+from trainconsole.engine.reporting.in_force import in_force
+from trainconsole.engine.reporting.readback import Meter
+from trainconsole.engine.reporting.reporter import Reporter
+from trainconsole.engine.rewind.rewind import Travel
 from trainconsole.engine.session import nonfinite_evaluation
-from trainconsole.engine.session.readback import Meter
 from trainconsole.engine.training.trainer import Trainer
 
 
@@ -51,7 +51,7 @@ class Epochs:
         meter.begin_epoch()
         if self._travel.saver.due(self._report.watch.seconds, epoch_end=True):
             self._travel.save_last()
-        self._report.publish("training", in_force=steering.in_force(trainer))
+        self._report.publish("training", in_force=in_force(trainer))
 
     def evaluate(self, stop: Callable[[], bool], then: Stage) -> None:
         """On request: touches neither best nor patience. The stage is `then` afterwards."""

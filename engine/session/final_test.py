@@ -3,7 +3,7 @@ the best, of the best too."""
 
 from dataclasses import dataclass
 
-from trainconsole.engine.boundary.reporter import Reporter
+from trainconsole.engine.reporting.reporter import Reporter
 from trainconsole.engine.session import nonfinite_evaluation
 from trainconsole.engine.tensors.copies import copy_state
 from trainconsole.engine.training.metrics import Tally

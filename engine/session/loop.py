@@ -1,27 +1,23 @@
-"""The training thread: drains commands at step boundaries, drives the Trainer, emits events. The only loop.
+"""The training thread: drives the Trainer from step boundary to step boundary. The only loop.
 
 At a boundary: commands -> batch -> update -> schedule. At the end of an epoch: evaluate -> `epoch` event ->
 plateau -> checkpoint; whether the run is over, patience included, is decided after the commands of the
 boundary that follows, so that every beginning decides it the same way.
 """
 
-from msgspec.structs import replace
+from collections.abc import Callable
 
-from trainconsole.engine.boundary import steering
-from trainconsole.engine.boundary.command_queue import Inbox, Waiting
-from trainconsole.engine.boundary.nonfinite_updates import described, diagnose
-from trainconsole.engine.boundary.pause import Pausing
-from trainconsole.engine.boundary.refusals import refused
-from trainconsole.engine.boundary.reporter import Reporter
-from trainconsole.engine.boundary.rewind import Travel
-from trainconsole.engine.protocol import commands, events
-from trainconsole.engine.protocol.grammar import GrammarError, parse, tidy
+from trainconsole.engine.boundary.boundary import Boundary
+from trainconsole.engine.boundary.command_queue import Inbox
+from trainconsole.engine.boundary.ending import Ending
+from trainconsole.engine.protocol import events
 from trainconsole.engine.protocol.script import Script
-from trainconsole.engine.session.ending import Ending, Keep, conclude, over
+from trainconsole.engine.protocol.status import Stage
+from trainconsole.engine.reporting.in_force import in_force
+from trainconsole.engine.reporting.reporter import Reporter
+from trainconsole.engine.rewind.rewind import Travel
+from trainconsole.engine.session.ending import conclude, over
 from trainconsole.engine.session.epoch_end import Epochs
-from trainconsole.engine.session.readback import Meter
-from trainconsole.engine.tensors import memory
-from trainconsole.engine.training.step import Step
 from trainconsole.engine.training.trainer import Trainer
 
 
@@ -34,35 +30,30 @@ class Loop:
         self._trainer = trainer
         self._report = report
         self._travel = travel
-        self._script = script
-        self._waiting = Waiting(inbox)
-        self._watch = report.watch
-        self._meter = Meter(trainer, report)
-        self._pausing = Pausing(trainer, report)
-        self._epochs = Epochs(trainer, report, travel, self._meter)
-        self._ending: Ending | None = None
-        self._warned_epoch = 0
+        self._boundary = Boundary(trainer, report, travel, script, inbox, self._evaluate)
+        self._epochs = Epochs(trainer, report, travel, self._boundary.meter)
 
     def run(self) -> events.Event:
         """Train to the end, a stop or a signal; returns the last event. Other exceptions pass through."""
-        self._report.publish("training", in_force=steering.in_force(self._trainer))
-        self._watch.start()
-        while self._ending is None:
-            if self._trainer.epoch_complete:
+        trainer, boundary = self._trainer, self._boundary
+        self._report.publish("training", in_force=in_force(trainer))
+        self._report.watch.start()
+        while boundary.ending is None:
+            if trainer.epoch_complete:
                 self._end_epoch()
                 continue
-            self._serve()
-            if self._ending is None and self._trainer.starts_epoch:
-                self._ending = over(self._trainer)
-            if self._ending is None:
-                self._train_step()
-        self._watch.stop()
-        return self._conclude(self._ending)
+            boundary.serve()
+            if boundary.ending is None and trainer.starts_epoch:
+                boundary.ending = over(trainer)
+            if boundary.ending is None:
+                boundary.step_done(trainer.train_step())
+        self._report.watch.stop()
+        return self._conclude(boundary.ending)
 
     def fail(self, reason: str) -> None:
         """Something broke: what was trained so far is recorded, and why it ended. Raises OSError."""
         self._report.commit()
-        self._meter.read_back(stop_at_trouble=False)
+        self._boundary.meter.read_back(stop_at_trouble=False)
         saved = self._travel.save_what_stands()
         self._report.emit(events.Failed, reason=reason, where="host.log", checkpoint=saved)
         self._report.publish("finished", time_left=0.0)
@@ -72,228 +63,24 @@ class Loop:
         self._travel.close()
         self._report.recorder.close()
 
-    # --- a step ---
-
-    def _train_step(self) -> None:
-        due = self._meter.add(self._trainer.train_step())
-        if self._pausing.step_done():
-            self._read_back()
-            if self._trainer.withheld is None:
-                self._report.emit(events.Paused, why="the steps asked for are done")
-        if due:
-            self._read_back()
-            self._travel.save_when_due()
-
-    def _read_back(self) -> None:
-        trouble = self._meter.read_back(stop_at_trouble=self._trainer.config.on_nonfinite != "skip")
-        self._travel.announce()
-        if trouble is not None:
-            self._on_nonfinite(trouble)
-        else:
-            self._report.pass_on()
-
-    # --- an update that was withheld ---
-
-    def _on_nonfinite(self, step: Step) -> None:
-        """The update of `step` was withheld, on an accelerator those after it too."""
-        skip = self._trainer.config.on_nonfinite == "skip"
-        if skip and self._warned_epoch == step.epoch:
-            return
-        trouble = diagnose(self._trainer, step)
-        if skip:
-            self._warned_epoch = step.epoch
-        else:
-            self._trainer.return_to(step)
-            self._trainer.withheld = trouble
-        if skip or self._lineage_is_due():
-            self._report.emit(events.Warned, why=described(trouble), kind="nonfinite", trouble=trouble)
-        else:
-            self._halt(trouble)
-
-    def _halt(self, trouble: events.Trouble) -> None:
-        """Nothing lets the run go on past it: wait for a person, or end."""
-        if self._trainer.config.on_nonfinite == "fail":
-            self._ending = Ending("nonfinite", trouble=trouble)
-        else:
-            self._pausing.hold(trouble)
-
-    # --- commands ---
-
-    def _serve(self) -> None:
-        """What is to be applied again at this boundary, what is scripted for it, what has arrived; while
-        paused, what arrives. All of it is on the disk before the next step."""
-        self._serve_lineage()
-        while self._ending is None and (request := self._next_request()) is not None:
-            self._report.hold()
-            self._take(request)
-            self._serve_lineage()
-        self._report.commit()
-        self._waiting.turn()
-
-    def _serve_lineage(self) -> None:
-        """What is to be applied again, then what is scripted."""
-        trainer = self._trainer
-        if self._lineage_is_due():
-            self._report.hold()
-            # On an accelerator this may find that an earlier update was withheld, and go back there.
-            self._read_back()
-            for entry in self._travel.due():
-                self._apply_again(entry)
-                if self._ending is not None:
-                    return
-            due = self._script.due(trainer.step, trainer.epoch, starts_epoch=trainer.starts_epoch)
-            for name, text in due:
-                if self._ending is None:
-                    self._take(commands.Request(id=name, origin="script", command=text))
-        if trainer.withheld is not None and self._ending is None and not self._pausing.waits:
-            self._halt(trainer.withheld)
-
-    def _lineage_is_due(self) -> bool:
-        trainer = self._trainer
-        return self._travel.is_due or self._script.is_due(
-            trainer.step, trainer.epoch, starts_epoch=trainer.starts_epoch
-        )
-
-    def _next_request(self) -> commands.Request | commands.Interrupt | None:
-        """The next that may be served; None where training goes on first."""
-        while True:
-            waits = self._pausing.waits
-            request = self._waiting.next(control=self._travel.catching_up, steps=not waits)
-            if request is not None or not waits:
-                return request
-            self._wait()
-
-    def _wait(self) -> None:
-        self._report.commit()
-        self._waiting.turn()
-        self._report.publish("paused", time_left=None)
-        self._watch.stop()
-        self._waiting.wait()
-        self._watch.start()
-
-    def _apply_again(self, entry: events.Entry) -> None:
-        """A command of the lineage, at its step: no snapshot, as it was decided in an earlier life."""
-        _, text, name = entry
-        command, request = parse(text), commands.Request(id=name, origin="again", command=text)
-        match command:
-            case commands.Stop(keep=keep):
-                self._stop(keep, request)
-            case commands.Resume():
-                self._pausing.pass_again(request)
-            case _:
-                self._steer(command, request)
-
-    def _take(self, request: commands.Request | commands.Interrupt) -> None:
-        self._read_back()
-        if self._ending is not None:
-            self._waiting.put_back(request)
-            return
-        if isinstance(request, commands.Interrupt):
-            self._ending = Ending("interrupted", signal=request.signal)
-            return
-        request = replace(request, command=tidy(request.command))
-        try:
-            self._obey(parse(request.command), request)
-        except (GrammarError, steering.Refused) as error:
-            self._report.reject(request, str(error))
-
-    def _obey(self, command: commands.Command, request: commands.Request) -> None:
-        """Carry out `command` and acknowledge it. Raises Refused."""
-        match command:
-            case commands.Pause():
-                self._pausing.pause(request)
-            case commands.Resume():
-                self._pausing.resume(request)
-            case commands.Next(steps=steps):
-                self._pausing.next(steps, request)
-            case commands.Stop(keep=keep):
-                self._stop(keep, request)
-            case commands.Evaluate():
-                self._report.acknowledge(request, steering.Effect())
-                self._report.commit()
-                self._epochs.evaluate(self._ends_now, "paused" if self._pausing.waits else "training")
-            case commands.SaveCheckpoint(name=name):
-                path = self._travel.save_on_request(name)
-                self._report.acknowledge(request, steering.Effect(after={"path": path}))
-            case commands.Undo():
-                self._travel.undo(request)
-                self._went_back()
-            case commands.Rewind():
-                self._travel.rewind(command, request)
-                self._went_back()
-            case _:
-                self._change(command, request)
-
-    def _change(self, command: commands.Command, request: commands.Request) -> None:
-        taken = self._travel.before_change()
-        try:
-            self._steer(command, request)
-        except steering.Refused:
-            if taken:
-                self._travel.forget_change()
-            raise
-
-    def _went_back(self) -> None:
-        """Another place in the run: what was counted from the old one starts anew."""
-        self._meter.start_over()
-        self._warned_epoch = 0
-        if self._pausing.paused:
-            self._pausing.allowance = max(0, self._travel.until - self._trainer.step)
-        if self._trainer.withheld is not None and not self._travel.is_due:
-            self._pausing.hold(self._trainer.withheld)
-
-    def _steer(self, command: commands.Command, request: commands.Request) -> None:
-        with refused("not done", memory.ran_out):
-            effect = steering.apply(command, self._trainer)
-        self._trainer.lineage.append((self._trainer.step, request.command, request.id))
-        self._report.publish(in_force=steering.in_force(self._trainer))
-        self._report.acknowledge(request, effect)
-
-    def _stop(self, keep: Keep, request: commands.Request) -> None:
-        if keep == "best" and self._trainer.best is None:
-            raise steering.Refused("no epoch has ended yet, so there is no best; 'stop last' keeps what is")
-        entry = (self._trainer.step, request.command, request.id)
-        self._ending = Ending("stopped", keep=keep, stop=(entry,))
-        self._report.acknowledge(request, steering.Effect(after={"keep": keep}))
-
-    # --- the end of an epoch ---
-
     def _end_epoch(self) -> None:
-        self._read_back()
-        if self._ending is not None or not self._trainer.epoch_complete:
+        boundary = self._boundary
+        boundary.read_back()
+        if boundary.ending is not None or not self._trainer.epoch_complete:
             return
-        speed = self._meter.epoch_speed()
-        val = self._epochs.validated(self._ends_now)
-        if not self._breaks_off():
+        speed = boundary.meter.epoch_speed()
+        val = self._epochs.validated(boundary.ends_now)
+        if not boundary.breaks_off():
             self._epochs.close(val, speed)
 
-    def _ends_now(self) -> bool:
-        """A signal or `stop last` is waiting. `stop best` is not among them: it needs the evaluation.
-
-        A scripted one counts too: in the run that it repeats, it may have broken off this evaluation.
-        """
-        return self._waiting.ends() or self._stops_again
-
-    @property
-    def _stops_again(self) -> bool:
-        step = self._trainer.step
-        return self._script.stops_at(step) or self._travel.stops_at(step)
-
-    def _breaks_off(self) -> bool:
-        """Serve the end that waits, ahead of what came before it: the epoch stays open."""
-        if self._stops_again:
-            self._serve_lineage()
-        elif self._waiting.ends():
-            self._take(self._waiting.take_end())
-        return self._ending is not None
-
-    # --- the end ---
+    def _evaluate(self, stop: Callable[[], bool], then: Stage) -> None:
+        self._epochs.evaluate(stop, then)
 
     def _conclude(self, ending: Ending) -> events.Event:
         self._report.commit()
-        self._read_back()
+        self._boundary.read_back()
         self._travel.save_last_now()
-        for request in self._waiting.left():
+        for request in self._boundary.waiting.left():
             self._report.reject(request, "the run is ending")
         event = conclude(self._trainer, self._report, ending)
         self._report.publish("finished", time_left=0.0)

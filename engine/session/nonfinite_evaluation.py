@@ -3,9 +3,9 @@
 import math
 from collections.abc import Mapping
 
-from trainconsole.engine.boundary.reporter import Reporter
 from trainconsole.engine.data import nonfinite_inputs
 from trainconsole.engine.protocol import events
+from trainconsole.engine.reporting.reporter import Reporter
 from trainconsole.engine.training.trainer import Trainer
 
 NAMES = {"val": "validation", "test": "test"}

@@ -3,12 +3,8 @@
 import gc
 from collections.abc import Callable, Sequence
 
-from trainconsole.engine.boundary import resume_point
 from trainconsole.engine.boundary.command_queue import Inbox
 from trainconsole.engine.boundary.nonfinite_updates import passed
-from trainconsole.engine.boundary.reporter import Outbox, Reporter
-from trainconsole.engine.boundary.restore_points import origin
-from trainconsole.engine.boundary.rewind import Travel
 from trainconsole.engine.checkpoints.retention import written_before
 from trainconsole.engine.checkpoints.undo_stack import UndoStack
 from trainconsole.engine.checkpoints.writer import Saver
@@ -25,6 +21,10 @@ from trainconsole.engine.protocol.commands import Request
 from trainconsole.engine.protocol.events import AnyEvent, ResumedRun, Started, Warned
 from trainconsole.engine.protocol.status import Stage, Status
 from trainconsole.engine.record import own_files, run_directory
+from trainconsole.engine.reporting.reporter import Outbox, Reporter
+from trainconsole.engine.rewind import resume_point
+from trainconsole.engine.rewind.restore_points import origin
+from trainconsole.engine.rewind.rewind import Travel
 from trainconsole.engine.runs import branches, fingerprints
 from trainconsole.engine.runs.launch import Launch
 from trainconsole.engine.session import initial_weights

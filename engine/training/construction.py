@@ -13,12 +13,12 @@ from trainconsole.engine.config.models import TorchvisionModel
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.data.load import Data
 from trainconsole.engine.data.loading.collate import Batch
+from trainconsole.engine.losses import losses
+from trainconsole.engine.losses.losses import Loss
+from trainconsole.engine.losses.target_shapes import check_loss
 from trainconsole.engine.models import build
 from trainconsole.engine.models.inspection import undisturbed
 from trainconsole.engine.models.modes import to_evaluation_mode
-from trainconsole.engine.training import losses
-from trainconsole.engine.training.losses import Loss
-from trainconsole.engine.training.target_shapes import check_loss
 
 ROWS = 3
 """Rows that a model is tried on; not 1, nor as many as there are classes: then shapes fit by chance."""

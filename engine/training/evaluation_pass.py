@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from trainconsole.engine.data.loading.batches import Source
+from trainconsole.engine.losses.target_shapes import by_rows
 from trainconsole.engine.models import modes
 from trainconsole.engine.training.metrics import Tally
-from trainconsole.engine.training.target_shapes import by_rows
 
 if TYPE_CHECKING:
     from trainconsole.engine.training.trainer import Trainer

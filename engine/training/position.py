@@ -1,7 +1,6 @@
 """Where a run stands between step 0 and its end, as it is now planned. No weights."""
 
-from trainconsole.engine.config.batch_counts import batches
-from trainconsole.engine.config.run import RunConfig
+from trainconsole.engine.config.run import RunConfig, batches
 from trainconsole.engine.config.tasks import maximised
 from trainconsole.engine.data.load import Data
 from trainconsole.engine.protocol.events import Best, Entry, Trouble

@@ -18,25 +18,20 @@ from trainconsole.engine.data.load import Data
 from trainconsole.engine.data.loading.batches import Source
 from trainconsole.engine.data.loading.collate import Batch
 from trainconsole.engine.data.loading.loader import Feed
+from trainconsole.engine.losses import losses
+from trainconsole.engine.losses.binary_targets import as_classes
+from trainconsole.engine.losses.target_shapes import by_rows
 from trainconsole.engine.models import dropout
 from trainconsole.engine.optim import optimizers
 from trainconsole.engine.optim.guard import build_guard
 from trainconsole.engine.schedule import rate_plan
 from trainconsole.engine.schedule.early_stopping import Patience
+from trainconsole.engine.schedule.rate_plan import Plan
 from trainconsole.engine.tensors.random_state import random_state, seed_generators, set_random_state
-from trainconsole.engine.training import (
-    construction,
-    evaluation_pass,
-    losses,
-    metrics,
-    state,
-    watched_metric,
-)
-from trainconsole.engine.training.binary_targets import as_classes
+from trainconsole.engine.training import construction, evaluation_pass, metrics, state, watched_metric
 from trainconsole.engine.training.epoch_means import Means
 from trainconsole.engine.training.position import Place
 from trainconsole.engine.training.step import Step
-from trainconsole.engine.training.target_shapes import by_rows
 
 
 class Trainer(Place):
@@ -76,6 +71,7 @@ class Trainer(Place):
         evaluation_pass.to_training_mode(self.whole)
         self._original_dropout = dropout.rates(self.model)
         self.apply_dropout()
+        self._set_rate()
 
     # --- construction ---
 
@@ -90,8 +86,7 @@ class Trainer(Place):
         """One update on the next batch."""
         first = self.consumed
         inputs, targets = self._feed.next(self.config, self.epoch, first)
-        rate = self.rate
-        optimizers.set_rate(self.optimizer, rate)
+        rate = optimizers.rate(self.optimizer)
         self._before = random_state(self.device, others=self.draws_others) if self.draws else {}
         self.guard.before()
         with self.autocast():
@@ -103,6 +98,7 @@ class Trainer(Place):
         self._before = None
         self.step += 1
         self.consumed += len(inputs)
+        self._set_rate()
         return Step(
             self.step,
             self.epoch,
@@ -141,6 +137,26 @@ class Trainer(Place):
         self.guard.step(self.optimizer, self.scaler)
         self._torn = False
         return norm, False
+
+    def change(
+        self,
+        *,
+        plan: Plan | None = None,
+        config: RunConfig | None = None,
+        optimizer: torch.optim.Optimizer | None = None,
+    ) -> None:
+        """What a command has changed; the optimizer has the rate that goes with it at once."""
+        self.plan = self.plan if plan is None else plan
+        self.config = self.config if config is None else config
+        if optimizer is not None:
+            self.optimizer = optimizer
+            self.guard.clear()
+        self._set_rate()
+
+    def _set_rate(self) -> None:
+        """The only place that sets the rate: that of the next update, whenever what it depends on changed.
+        Others read what the optimizer has."""
+        optimizers.set_rate(self.optimizer, self.rate)
 
     def autocast(self) -> AbstractContextManager[Any]:
         return construction.autocast(self.config, self.device)
@@ -189,7 +205,9 @@ class Trainer(Place):
         self.consumed = 0
         self.means = Means()
         self.refeed()
-        return self.judge(val or train)
+        is_best = self.judge(val or train)
+        self._set_rate()
+        return is_best
 
     def keep_best(self, more: State, into: State | None) -> None:
         """Copy the state as it is now, and `more` with it, as that of the best epoch; reuses `into`."""
@@ -213,6 +231,7 @@ class Trainer(Place):
             set_random_state(step.random, self.device)
         self.guard.clear()
         self.refeed()
+        self._set_rate()
 
     def recover(self) -> bool:
         """After an exception: stand at the boundary before the step that it broke off.
@@ -243,6 +262,7 @@ class Trainer(Place):
         """Bring back all of `state_dict()`; the data stays as it is. What does not fit, or has no room in
         memory, raises before anything has changed."""
         state.bring_back(self, saved)
+        self._set_rate()
 
     def load_weights(self, saved: State) -> None:
         """Those of the model, and of the loss where it has any. Raises RuntimeError where they do not fit."""

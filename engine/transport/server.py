@@ -61,6 +61,7 @@ class Server:
         self._wakes, self._bell = socket.socketpair()
         self._is_lost = False
         self._closed_until: float | None = None
+        self._tick = self._let_in = 0
 
     def open(self) -> None:
         """Make the socket and begin to serve. Raises UserError where its place is not safe."""
@@ -141,15 +142,16 @@ class Server:
     def _welcome(self) -> None:
         """Take in some clients; the others wait outside for the next tick."""
         assert self._listener is not None
-        for _ in range(admission.AT_ONCE):
-            if not self._makes_room():
-                break
+        if (tick := int(time.monotonic() / TICK)) != self._tick:
+            self._tick, self._let_in = tick, 0
+        while self._let_in < admission.AT_ONCE and self._makes_room():
             try:
                 connection, _ = self._listener.accept()
             except BlockingIOError:
                 return
             except OSError:
                 break  # no files left: it would fail again at once
+            self._let_in += 1
             self._take_in(Peer(connection))
         self._close_door()
 

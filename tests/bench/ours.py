@@ -9,11 +9,11 @@ from types import ModuleType
 import torch
 
 from bench.turns import Gate
-from trainconsole.engine.boundary.stopwatch import Stopwatch
 from trainconsole.engine.config.data import ImportedData, Split
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.protocol.commands import Interrupt, Request
 from trainconsole.engine.protocol.status import Status
+from trainconsole.engine.reporting.stopwatch import Stopwatch
 from trainconsole.engine.runs.launch import prepare
 from trainconsole.engine.session import setup
 

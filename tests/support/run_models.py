@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trainconsole.engine.config.knobs import KNOBS
 from trainconsole.engine.config.schedules import Cosine
 from trainconsole.engine.protocol.events import (
     AnyEvent,
@@ -17,7 +18,7 @@ from trainconsole.engine.protocol.events import (
     Finished,
     Started,
 )
-from trainconsole.engine.protocol.status import Stage, Status
+from trainconsole.engine.protocol.status import InForce, Stage, Status
 from trainconsole.engine.record.metric_rows import ROW, Rows
 from trainconsole.engine.schedule import rate_plan
 from trainconsole.engine.schedule.rate_plan import Plan, Position
@@ -148,7 +149,7 @@ def status(step: int, stage: Stage = "training") -> Status:
         epochs_done=done,
         steps_per_second=512.0,
         time_left=(EPOCH * EPOCHS - step) / 512,
-        in_force=IN_FORCE,
+        in_force=InForce.of(IN_FORCE, KNOBS),
         plan=PLAN,
         patience_left=3,
         rows=step,

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from trainconsole.engine.config.knobs import KNOBS
 from trainconsole.engine.config.schedules import AnySchedule, Cosine
-from trainconsole.engine.protocol.status import Status
+from trainconsole.engine.protocol.status import InForce, Status
 from trainconsole.engine.schedule import rate_plan
 from trainconsole.engine.schedule.rate_plan import Position
 
@@ -26,7 +27,7 @@ def status(step: int = 500, schedule: AnySchedule | None = None, lr: float = 1e-
         epochs=EPOCHS,
         epochs_done=step / EPOCH,
         plan=plan,
-        in_force=IN_FORCE | {"lr": now} | in_force,
+        in_force=InForce.of(IN_FORCE | {"lr": now} | in_force, KNOBS),
     )
 
 

@@ -111,6 +111,6 @@ def _tail(status: Status, speed: str, left: str, metric: str | None) -> str:
     if status.loss is not None and status.metric is not None:
         name = metric or status.metric_name
         parts.append(f"loss {status.loss:.3f}  {name} {status.metric:.3f}")
-    if "lr" in status.in_force:
-        parts.append(f"lr {rate(status.in_force['lr'])}")
+    if status.in_force.lr is not None:
+        parts.append(f"lr {rate(status.in_force.lr)}")
     return "  ".join(parts)

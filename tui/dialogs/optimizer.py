@@ -45,12 +45,12 @@ class OptimizerScreen(Chooser):
         """Of the one in force what it was given, and the rate of now, so that a change elsewhere keeps it."""
         if name != self.in_force():
             return {}
-        values = self.status.in_force | {"lr": rate_now(self.status)}
+        values = self.status.in_force.parameters | {"lr": rate_now(self.status)}
         texts = {f.name: shown(values[f.name]) for f in self.fields[name] if f.name in values}
         given = {field.name: field.default for field in self.fields[name]}
         kept = {key: text for key, text in texts.items() if text != given[key] or key == "lr"}
         if name == "import":
-            kept["target"] = str(values["optimizer"])
+            kept["target"] = self.status.in_force.optimizer
         return {key: text for key, text in kept.items() if (key, text) != ("lr", "0")}
 
     def follow(self, status: Status) -> None:

@@ -101,8 +101,8 @@ class PromptScreen(Answer):
             return ""
         verb, _, knob = self.start.strip().partition(" ")
         if verb == "set" and knob:
-            return knob_texts(self.status.in_force).get(knob, "")
+            return knob_texts(self.status.in_force.knobs).get(knob, "")
         if self.start == "rewind step ":
             return f"0 to {self.status.step}"
-        value = self.status.in_force.get(IN_FORCE.get(self.start, ""))
+        value = self.status.in_force.values().get(IN_FORCE.get(self.start, ""))
         return rate(value) if isinstance(value, float) and value else "" if value is None else shown(value)

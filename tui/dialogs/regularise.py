@@ -26,7 +26,7 @@ class RegulariseScreen(Answer):
     def __init__(self, status: Status) -> None:
         super().__init__("regularisation")
         self.status = status
-        self.form = Form(knob_fields(status.in_force), knob_texts(status.in_force))
+        self.form = Form(knob_fields(status.in_force.knobs), knob_texts(status.in_force.knobs))
 
     def body(self) -> Iterator[Widget]:
         yield self.form
@@ -37,7 +37,7 @@ class RegulariseScreen(Answer):
 
     def follow(self, status: Status) -> None:
         """A field that shows what was in force shows what is in force now."""
-        before, after = knob_texts(self.status.in_force), knob_texts(status.in_force)
+        before, after = knob_texts(self.status.in_force.knobs), knob_texts(status.in_force.knobs)
         self.status = status
         for entry in self.query(Entry):
             name = entry.name or ""
@@ -48,7 +48,7 @@ class RegulariseScreen(Answer):
     def verdict(self) -> Verdict:
         """Of all that was changed; the first problem counts."""
         self.form.read()
-        changes = changed(self.status.in_force, self.form.given)
+        changes = changed(self.status.in_force.knobs, self.form.given)
         for name, text in changes:
             if problem := self._problem(text):
                 return Verdict(problem=f"{name}: {problem}", field=name)
@@ -80,4 +80,5 @@ class RegulariseScreen(Answer):
         return "the model has no dropout layer" if missing else knob_problem(verdict.parsed)
 
     def _lacks_dropout(self) -> bool:
-        return set(KNOBS) <= set(self.status.in_force) and self.status.in_force["dropout"] is None
+        knobs = self.status.in_force.knobs
+        return set(KNOBS) <= set(knobs) and knobs["dropout"] is None

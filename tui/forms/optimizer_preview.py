@@ -1,6 +1,6 @@
 """What a swap of the optimizer would do here: state, learning rate, weight decay. No torch."""
 
-from trainconsole.engine.config.carry_over import FRESH, carried, decay_note
+from trainconsole.engine.config.optimizers import FRESH, carried, decay_note
 from trainconsole.engine.protocol.commands import SetOptimizer
 from trainconsole.engine.protocol.status import Status
 from trainconsole.engine.schedule import rate_ahead, rate_plan
@@ -11,7 +11,7 @@ from trainconsole.tui.text.format import rate
 
 def name_in_force(status: Status) -> str:
     """The name in the union of optimizers, "" where none is known yet."""
-    name = str(status.in_force.get("optimizer", ""))
+    name = status.in_force.optimizer
     return "import" if ":" in name else name
 
 
@@ -22,13 +22,14 @@ def effects(status: Status, command: SetOptimizer) -> tuple[tuple[str, str], ...
     """
     source, target = name_in_force(status), str(command.optimizer.__struct_config__.tag)
     lines = [("state", _state(status, source, target, command)), ("rate", _rate(status, command))]
-    if note := decay_note(source, target, float(status.in_force.get("weight_decay") or 0.0)):
+    if note := decay_note(source, target, _number(status.in_force.knobs.get("weight_decay"))):
         lines.append(("decay", note))
     return tuple(lines)
 
 
 def _state(status: Status, source: str, target: str, command: SetOptimizer) -> str:
-    had, has = _number(status.in_force.get("momentum")), getattr(command.optimizer, "momentum", 0.0)
+    had = _number(status.in_force.parameters.get("momentum"))
+    has = getattr(command.optimizer, "momentum", 0.0)
     kept = carried(source, target, had=had, has=has) if status.step > 0 else FRESH
     return "starts fresh; the weights stay" if kept == FRESH else kept
 

@@ -7,7 +7,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from trainconsole.engine.protocol.events import Best, EpochEnded
-from trainconsole.engine.protocol.status import Status
+from trainconsole.engine.protocol.status import InForce, Status
 from trainconsole.tui.run_screen.timeline import timeline
 from trainconsole.tui.state import learning_rate
 from trainconsole.tui.state.event_history import Story
@@ -26,20 +26,20 @@ HYPERPARAMETERS = ("momentum", "nesterov", "dampening", "betas", "alpha", "rho",
 
 def in_force(status: Status, width: int) -> list[Text]:
     """Name and value a line: what a command can change, as the host has read it back."""
-    values = status.in_force
-    if not values:
+    now, knobs = status.in_force, status.in_force.knobs
+    if now.lr is None:
         return [Text("after the model is built", style=MUTED)]
-    patience = values.get("patience")
+    patience = knobs.get("patience")
     left = f"{status.patience_left} of {patience} epochs left" if patience is not None else "off"
     rows = [
-        ("optimizer", harmless(str(values["optimizer"])), _hyper(values)),
+        ("optimizer", harmless(now.optimizer), _hyper(now)),
         ("rate", rate(learning_rate.now(status)), ""),
         ("schedule", *_schedule(status)),
-        ("batch", number(values.get("batch_size")), ""),
-        ("decay", number(values.get("weight_decay")), _pair("l1", values.get("l1"))),
-        ("clip", _clip(values), ""),
-        ("dropout", number(values.get("dropout")), ""),
-        ("smoothing", number(values.get("label_smoothing")), _pair("augment", values.get("augment"))),
+        ("batch", number(now.batch_size), ""),
+        ("decay", number(knobs.get("weight_decay")), _pair("l1", knobs.get("l1"))),
+        ("clip", _clip(knobs), ""),
+        ("dropout", number(knobs.get("dropout")), ""),
+        ("smoothing", number(knobs.get("label_smoothing")), _pair("augment", knobs.get("augment"))),
         ("patience", left, ""),
     ]
     return [line(name, value, more, width) for name, value, more in rows]
@@ -55,16 +55,16 @@ def line(name: str, value: str, more: str, width: int, colour: str = TEXT) -> Te
 
 
 def _schedule(status: Status) -> tuple[str, str]:
-    name, _, parameters = str(status.in_force.get("schedule", "")).partition(" ")
+    name, _, parameters = status.in_force.schedule.partition(" ")
     left = status.steps - status.step if status.plan is not None else 0
     return harmless(name), harmless(parameters) or (
         f"{left:,} to go" if left > 0 and name != "constant" else ""
     )
 
 
-def _hyper(values: Mapping[str, Any]) -> str:
-    changed = told({}, values)
-    known = ((name, values[name]) for name in HYPERPARAMETERS if changed.get(name))
+def _hyper(now: InForce) -> str:
+    changed = told({}, {"optimizer": now.optimizer, **now.parameters})
+    known = ((name, changed[name]) for name in HYPERPARAMETERS if changed.get(name))
     return "  ".join(f"{name} {_value(value)}" for name, value in known)
 
 
@@ -119,16 +119,16 @@ def brief(entries: Sequence[Entry], story: Story, status: Status, width: int, he
 
 
 def _force_line(status: Status) -> Text | None:
-    if not status.in_force:
+    now, knobs = status.in_force, status.in_force.knobs
+    if now.lr is None:
         return None
-    values = status.in_force
-    patience = values.get("patience")
+    patience = knobs.get("patience")
     parts = [
-        (harmless(str(values["optimizer"])), TEXT),
+        (harmless(now.optimizer), TEXT),
         (f"rate {rate(learning_rate.now(status))}", RATE),
-        (harmless(str(values.get("schedule", ""))), TEXT),
-        (f"batch {number(values.get('batch_size'))}", MUTED),
-        (f"decay {number(values['weight_decay'])}" if values.get("weight_decay") else "", MUTED),
+        (harmless(now.schedule), TEXT),
+        (f"batch {number(now.batch_size)}", MUTED),
+        (f"decay {number(knobs['weight_decay'])}" if knobs.get("weight_decay") else "", MUTED),
         (f"patience {status.patience_left}/{patience}" if patience is not None else "", MUTED),
     ]
     return _strung(parts)

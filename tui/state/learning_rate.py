@@ -14,7 +14,7 @@ def here(status: Status) -> Position:
 def now(status: Status) -> float:
     """The rate of the next update, by the plan in force; what was last read back where there is none."""
     if status.plan is None:
-        return float(status.in_force.get("lr", 0.0))
+        return status.in_force.lr or 0.0
     return rate_plan.rate(status.plan, here(status))
 
 

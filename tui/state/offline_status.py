@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trainconsole.engine.config.batch_counts import batches
-from trainconsole.engine.config.knobs import configured
-from trainconsole.engine.config.run import RunConfig
+from trainconsole.engine.config.knobs import KNOBS, configured
+from trainconsole.engine.config.run import RunConfig, batches
 from trainconsole.engine.protocol.grammar import spell
-from trainconsole.engine.protocol.status import Status
+from trainconsole.engine.protocol.status import InForce, Status
 from trainconsole.engine.record import run_directory
 from trainconsole.tui.state.event_history import Story
 
@@ -16,7 +15,7 @@ from trainconsole.tui.state.event_history import Story
 def standing(run: Path, story: Story, last: Mapping[str, float] | None) -> Status:
     """The status at the end of the record; `last` is the last row in force. Raises UserError."""
     config, meta = run_directory.read_config(run), run_directory.read_meta(run)
-    values = in_force(config)
+    values = _configured(config)
     rows = meta.data.sizes.get("train", 0)
     values["steps"] = config.epochs * batches(rows, config.batch_size, drop_last=config.drop_last)
     for change in story.changes:
@@ -34,11 +33,11 @@ def standing(run: Path, story: Story, last: Mapping[str, float] | None) -> Statu
         loss=last["loss"] if last is not None else None,
         metric=last["metric"] if last is not None else None,
         metric_name=meta.batch_metric if meta.begun else "",
-        in_force=values | ({"lr": last["lr"]} if last is not None else {}),
+        in_force=InForce.of(values | ({"lr": last["lr"]} if last is not None else {}), KNOBS),
     )
 
 
-def in_force(config: RunConfig) -> dict[str, Any]:
+def _configured(config: RunConfig) -> dict[str, Any]:
     """What the config says of all that a command can change."""
     knobs = configured(config)
     own_dropout = getattr(config.model, "dropout", None)

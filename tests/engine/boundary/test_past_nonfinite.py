@@ -11,8 +11,8 @@ from support.running import Ran, Wish, run_config
 from trainconsole.engine.data.loading.batches import epoch_order
 from trainconsole.engine.optim.guard import DeviceGuard
 from trainconsole.engine.protocol.commands import Interrupt
+from trainconsole.engine.reporting import readback
 from trainconsole.engine.runs.replay import compare, recipe, unattended
-from trainconsole.engine.session import readback
 from trainconsole.engine.training import trainer
 
 BAD = 26

@@ -121,7 +121,7 @@ def test_what_is_applied_says_what_was_and_what_is(tmp_path, command):
     if "steps" in after:
         assert ran.last["step"] == after["steps"]
     for key, value in after.items():
-        assert ran.status.in_force[key] is not None or value is None
+        assert ran.status.in_force.values()[key] is not None or value is None
 
 
 def test_what_is_rejected_says_why_and_changes_nothing(tmp_path, plain_run):
@@ -136,3 +136,21 @@ def test_what_is_rejected_says_why_and_changes_nothing(tmp_path, plain_run):
     assert ran.last["lineage"] == []
     assert ran.curve() == plain_run.curve()
     assert ran.last["weights_sha256"] == plain_run.last["weights_sha256"]
+
+
+def test_a_rate_that_was_not_set_right_is_told_as_it_is(tmp_path, monkeypatch):
+    """One place sets it; acknowledgement, rows, events and status read what the optimizer has."""
+
+    def half(optimizer, rate):
+        for group in optimizer.param_groups:
+            group["lr"] = rate / 2
+
+    monkeypatch.setattr("trainconsole.engine.optim.optimizers.set_rate", half)
+    ran = run(tmp_path, at=["step 3: lr 0.25", "step 5: batch 8"])
+    first, second = ran.answers
+    assert (first["before"]["lr"], first["after"]["lr"]) == (LR / 2, 0.125)
+    assert second["after"]["lr"] == 0.125
+    assert rates(ran)[3] == single(LR / 2)
+    assert rates(ran)[4] == single(0.125)
+    assert ran.status.in_force.lr == 0.125
+    assert [event["lr"] for event in ran.of("epoch")] == [0.125] * 4

@@ -24,7 +24,7 @@ def test_dropout_needs_a_dropout_layer(tmp_path, own_code):
                     "    super().__init__(nn.Linear(4, 3))\n")  # fmt: skip
     ran = run(tmp_path, "iris", f"model.name={name}:Net", "epochs=1", at=["step 2: set dropout 0.5"])
     assert ran.rejected[0]["reason"] == "the model has no dropout layer"
-    assert ran.status.in_force["dropout"] is None
+    assert ran.status.in_force.values()["dropout"] is None
 
 
 def test_label_smoothing_needs_a_loss_that_has_it(tmp_path):

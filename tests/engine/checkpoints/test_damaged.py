@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from support.resuming import live, start
 
-from trainconsole.engine.boundary.restore_points import on_chain, soundest
 from trainconsole.engine.protocol.commands import Interrupt
+from trainconsole.engine.rewind.restore_points import on_chain, soundest
 from trainconsole.engine.runs.branches import Fork
 
 

@@ -12,7 +12,7 @@ from support.running import run
 from torch.utils.data import DataLoader, TensorDataset
 
 from trainconsole.engine.common.errors import UserError
-from trainconsole.engine.config.batch_counts import batches, ends_alone, near
+from trainconsole.engine.config.run import batches, ends_alone, near
 from trainconsole.engine.runs.replay import compare, recipe
 
 NORMED = "model.batch_norm=true"

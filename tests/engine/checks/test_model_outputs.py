@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config.losses import Bce, BceProbabilities
-from trainconsole.engine.training import losses
+from trainconsole.engine.losses import losses
 
 CODE = """
 import torch

@@ -86,7 +86,7 @@ def test_commands_from_another_thread_are_answered_by_id(tmp_path):
         assert (refused.id, refused.origin, refused.step) == ("two", "me", stood)
         host.send(Request(id="three", origin="me", command="lr 0.125"))
         assert until(host, CommandApplied).after == {"lr": 0.125}
-        wait_for(lambda: host.status.stage == "paused" and host.status.in_force["lr"] == 0.125)
+        wait_for(lambda: host.status.stage == "paused" and host.status.in_force.values()["lr"] == 0.125)
         host.send(Request(id="four", origin="me", command="stop"))
         assert until(host, Finished).lineage == ((stood, "lr 0.125"), (stood, "stop"))
     assert host.outcome == Outcome(0)

@@ -8,7 +8,6 @@ from support.optimizing import CPU, GRADIENTS, give, groups, parameters
 from torch import nn
 
 from trainconsole.engine.common.errors import UserError
-from trainconsole.engine.config import carry_over
 from trainconsole.engine.config.optimizers import (
     Adadelta,
     Adagrad,
@@ -95,7 +94,7 @@ def test_decoupled_decay_never_enters_the_state(config):
         optimizer = optimizers.build(config, groups(parameter), decay, CPU)
         give(optimizer, GRADIENTS[0])
         kept.append([value.tolist() for value in optimizer.state[parameter].values()])
-    decoupled = carry_over.decay_kind(config.__struct_config__.tag) == "decoupled"
+    decoupled = config.decay == "decoupled"
     assert (kept[0] == kept[1]) == decoupled == isinstance(config, AdamW)
 
 

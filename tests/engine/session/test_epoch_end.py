@@ -105,7 +105,7 @@ def test_when_a_run_is_over_no_steps_are_left(plain_run):
     assert (status.stage, status.step, status.steps) == ("finished", 4 * STEPS, 4 * STEPS)
     assert (status.epoch, status.epochs, status.rows) == (4, 4, 4 * STEPS)
     assert status.last_seq == plain_run.events[-1]["seq"]
-    assert status.in_force["steps"] == 4 * STEPS
+    assert status.in_force.values()["steps"] == 4 * STEPS
 
 
 def test_finished_says_it_all(plain_run):
@@ -236,7 +236,7 @@ def test_evaluation_gives_way_to_stop_and_to_nothing_else(tmp_path, monkeypatch)
 
     def watched(self, source, stop=lambda: False):
         if source is self.data.val and self.epochs_done == 1:
-            hand = stop.__self__._waiting._inbox
+            hand = stop.__self__.waiting._inbox
             hand.put("lr 0.5")
             seen.append(stop())
             hand.put("stop")

@@ -7,7 +7,7 @@ import pytest
 from support.running import Hand, rates, run, run_config, single
 
 from trainconsole.engine.record import run_directory
-from trainconsole.engine.session import readback
+from trainconsole.engine.reporting import readback
 
 STEPS = 6
 """Updates in an epoch of iris: 96 flowers in batches of 16."""

@@ -6,7 +6,7 @@ import torch
 from support.resuming import go_on, live, start
 from support.running import run
 
-from trainconsole.engine.session import readback
+from trainconsole.engine.reporting import readback
 from trainconsole.engine.training.epoch_means import Means
 
 LAST_ROW = """

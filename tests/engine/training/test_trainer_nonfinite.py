@@ -5,7 +5,7 @@ from support.running import Ran, run
 
 from trainconsole.engine.data.loading.batches import epoch_order
 from trainconsole.engine.optim.guard import DeviceGuard
-from trainconsole.engine.session import readback
+from trainconsole.engine.reporting import readback
 from trainconsole.engine.training import trainer
 
 BAD = 26

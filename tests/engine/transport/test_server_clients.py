@@ -63,7 +63,7 @@ def test_a_client_that_does_not_read_gets_few_and_fresh_ones_and_holds_up_nobody
 ) -> None:
     with Client(server.path) as slow, Client(server.path) as quick:
         for seq in range(3000):
-            desk.status = replace(desk.status, last_seq=seq, in_force={"padding": "x" * 500})
+            desk.status = replace(desk.status, last_seq=seq, metric_name="x" * 500)
             server.wake()
             if seq % 50 == 0:
                 until(lambda s=seq: (now := newest(quick)) and now.last_seq >= s, "news")
@@ -74,9 +74,9 @@ def test_a_client_that_does_not_read_gets_few_and_fresh_ones_and_holds_up_nobody
 
 
 def test_a_status_longer_than_the_buffers_arrives_whole(desk: Desk, server: Server) -> None:
-    desk.status = replace(desk.status, in_force={"long": "y" * 200_000})
+    desk.status = replace(desk.status, metric_name="y" * 200_000)
     with Client(server.path) as client:
-        assert next_status(client).in_force["long"] == "y" * 200_000
+        assert next_status(client).metric_name == "y" * 200_000
 
 
 def test_why_a_start_failed_is_told_for_a_while(desk: Desk, server: Server) -> None:

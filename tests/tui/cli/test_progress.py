@@ -1,6 +1,6 @@
 import pytest
 
-from trainconsole.engine.protocol.status import Status
+from trainconsole.engine.protocol.status import InForce, Status
 from trainconsole.tui.cli.progress import texts
 
 
@@ -16,7 +16,7 @@ def status(**changes: object) -> Status:
         "loss": 0.303,
         "metric": 0.906,
         "metric_name": "accuracy",
-        "in_force": {"lr": 0.00998},
+        "in_force": InForce(lr=0.00998),
     }
     return Status(pid=1, run="run", **{**values, **changes})  # type: ignore[arg-type]
 
@@ -46,7 +46,9 @@ def test_never_longer_than_the_room(room: int, step: int, stage: str) -> None:
 
 
 def test_before_there_is_anything_to_show() -> None:
-    head, tail = texts(status(loss=None, metric=None, in_force={}, time_left=None, steps_per_second=0.0), 100)
+    head, tail = texts(
+        status(loss=None, metric=None, in_force=InForce(), time_left=None, steps_per_second=0.0), 100
+    )
     assert head == "epoch 6/20  step 246/820"
     assert tail == "0 steps/s  --:-- left"
 

@@ -2,8 +2,7 @@ import pytest
 import torch
 from support.statuses import STARTING, status
 
-from trainconsole.engine.config.carry_over import FRESH
-from trainconsole.engine.config.optimizers import AnyOptimizer
+from trainconsole.engine.config.optimizers import FRESH, AnyOptimizer
 from trainconsole.engine.config.parsing import variants
 from trainconsole.engine.config.schedules import Constant, Cosine
 from trainconsole.engine.optim import optimizers

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from rich.text import Text
 from support import run_models as sights
 
-from trainconsole.engine.protocol.status import Status
+from trainconsole.engine.config.knobs import KNOBS
+from trainconsole.engine.protocol.status import InForce, Status
 from trainconsole.tui.keys import KEYS
 from trainconsole.tui.run_screen import footer, header, side_panel, timeline
 from trainconsole.tui.text import cells
@@ -58,7 +59,8 @@ def test_what_is_in_force() -> None:
         "patience": None,
         "l1": 1e-5,
     }
-    shown = plain(side_panel.in_force(replace(MID, in_force=MID.in_force | values), 60))
+    now = InForce.of(MID.in_force.values() | values, KNOBS)
+    shown = plain(side_panel.in_force(replace(MID, in_force=now), 60))
     assert shown[0] == "optimizer sgd  momentum 0.9  nesterov true"
     assert "schedule  step  gamma=0.5" in shown
     assert "clip      value 0.5" in shown

@@ -40,8 +40,8 @@ def test_a_record_is_seen_as_it_is(run: Path) -> None:
     assert sight.over
     assert sight.preset == "iris"
     assert sight.status.step == rows["step"][-1]
-    assert sight.status.in_force["optimizer"] == "adam"
-    assert sight.status.in_force["lr"] == pytest.approx(float(rows["lr"][-1]))
+    assert sight.status.in_force.optimizer == "adam"
+    assert sight.status.in_force.lr == pytest.approx(float(rows["lr"][-1]))
     scene = sight.scene()
     assert [mark.symbol for mark in scene.marks] == ["l"]
     assert len(scene.validation) == 10

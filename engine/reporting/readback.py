@@ -5,9 +5,9 @@ import math
 import numpy as np
 import torch
 
-from trainconsole.engine.boundary.reporter import Reporter
 from trainconsole.engine.config.tasks import METRICS
 from trainconsole.engine.record.metric_rows import ROW, Rows
+from trainconsole.engine.reporting.reporter import Reporter
 from trainconsole.engine.training.metrics import batch_metrics
 from trainconsole.engine.training.step import Step
 from trainconsole.engine.training.trainer import Trainer

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from trainconsole.engine.boundary import steering
 from trainconsole.engine.checkpoints.parts import Misfit
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.tensors import memory
+
+
+class Refused(Exception):
+    """The command cannot take effect here; the text is the reason. The trainer is as it was."""
 
 
 def _any(error: Exception) -> bool:
@@ -18,12 +21,12 @@ def refused(what: str, when: Callable[[Exception], bool] = _any) -> Iterator[Non
     """Raises Refused, which begins with `what`, for an exception inside that `when` is true of."""
     try:
         yield
-    except steering.Refused:
+    except Refused:
         raise
     except Exception as error:
         if not when(error):
             raise
-        raise steering.Refused(f"{what}: {_reason(error)}") from error
+        raise Refused(f"{what}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -7,9 +7,9 @@ import torch
 from support.process import trainconsole
 from support.running import run
 
-from trainconsole.engine.boundary.python_warnings import MOST, Heard
 from trainconsole.engine.common.errors import UserError
-from trainconsole.engine.training.target_shapes import by_rows, like_outputs
+from trainconsole.engine.losses.target_shapes import by_rows, like_outputs
+from trainconsole.engine.reporting.python_warnings import MOST, Heard
 
 LINE = """
 import torch

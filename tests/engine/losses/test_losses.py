@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config.losses import L1, Bce, CrossEntropy, Huber, ImportedLoss, KlDiv, Mse, Nll
-from trainconsole.engine.training import losses
+from trainconsole.engine.losses import losses
 
 WEIGHTS = torch.tensor([0.5, 1.0, 3.0])
 

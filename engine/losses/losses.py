@@ -21,7 +21,7 @@ from trainconsole.engine.config.losses import (
     Mse,
     Nll,
 )
-from trainconsole.engine.training import own_losses
+from trainconsole.engine.losses import own_losses
 
 BuiltinLoss = CrossEntropy | Bce | BceProbabilities | Mse | L1 | Huber | KlDiv | Nll
 Compute = Callable[[Tensor, Tensor, Tensor | None, float], Tensor]

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from trainconsole.engine.boundary.restore_points import Found, on_chain, soundest
-from trainconsole.engine.boundary.rewind import Travel
 from trainconsole.engine.checkpoints.checkpoint import State
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.protocol.events import AnyEvent, Entry, Unread
+from trainconsole.engine.rewind.restore_points import Found, on_chain, soundest
+from trainconsole.engine.rewind.rewind import Travel
 from trainconsole.engine.runs import branches
 from trainconsole.engine.runs.branches import Fork
 from trainconsole.engine.runs.lineages import Lineages

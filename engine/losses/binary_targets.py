@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from trainconsole.engine.data.load import Data
 from trainconsole.engine.data.loading.batches import TensorSource
-from trainconsole.engine.training.losses import Loss
-from trainconsole.engine.training.own_losses import BINARY
+from trainconsole.engine.losses.losses import Loss
+from trainconsole.engine.losses.own_losses import BINARY
 
 CLASSES = ("0", "1")
 

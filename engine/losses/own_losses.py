@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.user_code import call
 from trainconsole.engine.config.losses import ImportedLoss
+from trainconsole.engine.losses.target_shapes import like_outputs
 from trainconsole.engine.tensors.random_state import load_object
-from trainconsole.engine.training.target_shapes import like_outputs
 
 BINARY = (nn.BCELoss, nn.BCEWithLogitsLoss)
 """torch's classes that want float targets in the shape of the outputs: the class, or its share, as 0 to 1."""

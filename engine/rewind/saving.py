@@ -4,12 +4,11 @@ import logging
 
 from msgspec.structs import replace
 
-from trainconsole.engine.boundary import steering
-from trainconsole.engine.boundary.refusals import refused
-from trainconsole.engine.boundary.reporter import Reporter
 from trainconsole.engine.checkpoints.checkpoint import State
 from trainconsole.engine.checkpoints.undo_stack import UndoStack
 from trainconsole.engine.checkpoints.writer import Saver
+from trainconsole.engine.reporting.refusals import Refused, refused
+from trainconsole.engine.reporting.reporter import Reporter
 from trainconsole.engine.tensors import memory
 from trainconsole.engine.training.trainer import Trainer
 
@@ -96,7 +95,7 @@ class Saving:
     def save_named(self, name: str) -> str:
         """Raises Refused where NAME.pt is somebody else's."""
         if self.saver.is_foreign(name):
-            raise steering.Refused(
+            raise Refused(
                 f"checkpoints/{name}.pt is there, and this run did not write it: choose another name"
             )
         self._report.commit()
@@ -118,7 +117,7 @@ class Saving:
             else:
                 self.save_last_now()
         except OSError as error:
-            raise steering.Refused(f"not written: {error.strerror}") from None
+            raise Refused(f"not written: {error.strerror}") from None
         self.announce()
         return f"checkpoints/{name or 'last'}.pt"
 

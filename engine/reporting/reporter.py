@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from trainconsole.engine.boundary.python_warnings import Heard
-from trainconsole.engine.boundary.steering import Effect
-from trainconsole.engine.boundary.stopwatch import Stopwatch
 from trainconsole.engine.protocol.commands import Request
 from trainconsole.engine.protocol.events import CommandApplied, CommandRejected, Event, Warned
 from trainconsole.engine.protocol.status import Stage, Status
 from trainconsole.engine.record.metric_rows import Rows
 from trainconsole.engine.record.run_directory import Recorder
+from trainconsole.engine.reporting.effect import Effect
+from trainconsole.engine.reporting.python_warnings import Heard
+from trainconsole.engine.reporting.stopwatch import Stopwatch
 from trainconsole.engine.runs.lineages import Lineages
 from trainconsole.engine.training.trainer import Trainer
 

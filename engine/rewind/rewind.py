@@ -4,11 +4,6 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from trainconsole.engine.boundary import steering
-from trainconsole.engine.boundary.refusals import refused
-from trainconsole.engine.boundary.reporter import Reporter
-from trainconsole.engine.boundary.restore_points import Found, load_with_best, on_chain, origin, soundest
-from trainconsole.engine.boundary.saving import Saving
 from trainconsole.engine.checkpoints.checkpoint import State
 from trainconsole.engine.checkpoints.undo_stack import UndoStack
 from trainconsole.engine.checkpoints.writer import Saver
@@ -17,6 +12,12 @@ from trainconsole.engine.protocol import commands
 from trainconsole.engine.protocol.commands import Request
 from trainconsole.engine.protocol.events import Branched, Entry
 from trainconsole.engine.record import checkpoint_names
+from trainconsole.engine.reporting.effect import Effect
+from trainconsole.engine.reporting.in_force import in_force
+from trainconsole.engine.reporting.refusals import Refused, refused
+from trainconsole.engine.reporting.reporter import Reporter
+from trainconsole.engine.rewind.restore_points import Found, load_with_best, on_chain, origin, soundest
+from trainconsole.engine.rewind.saving import Saving
 from trainconsole.engine.runs.branches import Fork
 from trainconsole.engine.tensors.random_state import generators_kept
 from trainconsole.engine.training.trainer import Trainer
@@ -55,7 +56,7 @@ class Travel(Saving):
     def undo(self, request: Request) -> None:
         """To before the last boundary with a command that changed training. Raises Refused."""
         if not self._undo.depth:
-            raise steering.Refused(
+            raise Refused(
                 "nothing to undo in this session; rewind goes further back: rewind best, last, NAME or step N"
             )
         before = self._standing()
@@ -77,7 +78,7 @@ class Travel(Saving):
         before, taken = self._standing(), self.before_change()
         try:
             state, best = self._brought_back(found)
-        except steering.Refused:
+        except Refused:
             if taken:
                 self.forget_change()
             raise
@@ -104,18 +105,18 @@ class Travel(Saving):
         try:
             return load_with_best(checkpoint_names.find(self.saver.directory.parent, name))
         except UserError as error:
-            raise steering.Refused(str(error)) from None
+            raise Refused(str(error)) from None
 
     def _nearest(self, step: int, earlier: list[Entry]) -> Found | None:
         """From the newest checkpoint before `step`; None where only step 0 is."""
         if step > self._trainer.step:
-            raise steering.Refused(f"step {step} is still to come: this is step {self._trainer.step}")
+            raise Refused(f"step {step} is still to come: this is step {self._trainer.step}")
         files = on_chain(self.saver.directory, self._forks, self._report.branch, step)
         found = soundest(files, earlier)
         return found[:2] if found is not None else None
 
     def _standing(self) -> dict[str, Any]:
-        return {"step": self._trainer.step, **steering.in_force(self._trainer)}
+        return {"step": self._trainer.step, **in_force(self._trainer).values()}
 
     def _go_back(
         self,
@@ -128,17 +129,16 @@ class Travel(Saving):
     ) -> None:
         """The trainer stands where `state` is: say so, and save it."""
         self._fork(state, best, why, pending)
-        in_force = steering.in_force(self._trainer)
-        after = {"step": self._trainer.step, **in_force}
+        after = self._standing()
         changed = [name for name in after if name in ("step", "lr") or before.get(name) != after[name]]
-        effect = steering.Effect(
+        effect = Effect(
             {name: before[name] for name in changed if name in before},
             {**{name: after[name] for name in changed}, "branch": self._report.branch},
         )
         self._report.acknowledge(request, effect)
         self._report.commit()
         self.save_last()
-        self._report.publish(undo_depth=self._undo.depth, in_force=in_force)
+        self._report.publish(undo_depth=self._undo.depth, in_force=in_force(self._trainer))
 
     def _fork(self, state: State, best: State | None, why: str, pending: Iterable[Entry]) -> None:
         trainer, branch = self._trainer, max(self._forks) + 1
