@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from trainconsole.engine.checkpoints.checkpoint import State
+from trainconsole.engine.checkpoints.schema import PlaceState
 from trainconsole.engine.data.nonfinite_inputs import not_finite
 from trainconsole.engine.models.diagnosis import first_nonfinite
 from trainconsole.engine.models.inspection import undisturbed
@@ -37,7 +37,7 @@ def described(trouble: Trouble) -> str:
     )
 
 
-def passed(state: State, pending: Iterable[Entry], name: str) -> list[Entry]:
+def passed(state: PlaceState, pending: Iterable[Entry], name: str) -> list[Entry]:
     """`pending`, and where `state` stands at a withheld update that nothing lets the run go on past, that it
     was resumed: as a `resume` of id `name`, at that step."""
     held, step = state.get("withheld"), state["position"]["step"]

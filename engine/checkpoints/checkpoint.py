@@ -7,7 +7,7 @@ A file is what torch.save writes, followed by a trailer: magic (8 bytes), length
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
@@ -35,7 +35,7 @@ class NoMemory(UserError):
     """A checkpoint may be whole, and was too large to be read."""
 
 
-def save(directory: Path, file: str, name: str, state: State, *, check: bool = False) -> Path:
+def save(directory: Path, file: str, name: str, state: Mapping[str, Any], *, check: bool = False) -> Path:
     """Write `state` to directory/file, then have directory/NAME.pt stand for it, unless `name` is "".
 
     `state` holds what `storable` says; with `check` that is tried: what was written is read back, but for the
@@ -54,13 +54,13 @@ def save(directory: Path, file: str, name: str, state: State, *, check: bool = F
     return directory / file
 
 
-def write(path: Path, state: State) -> None:
+def write(path: Path, state: Mapping[str, Any]) -> None:
     """Write `state`, as of save(), to a file of its own. Raises OSError; then there is no such file."""
     with Directory(path.parent) as folder, _drafted(folder, path.name, state, False) as draft:
         folder.rename(draft, path.name)
 
 
-def attempt(directory: Path, state: State) -> None:
+def attempt(directory: Path, state: Mapping[str, Any]) -> None:
     """Write `state` under a name that does not last, and read it back. Raises as `save`."""
     new = not kind_of(directory)
     with Directory(directory, make=True) as folder, _drafted(folder, "last-b0-s000000.pt", state, True):
@@ -140,7 +140,7 @@ def _check_digest(file: BufferedReader, path: Path) -> None:
 
 
 @contextmanager
-def _drafted(folder: Directory, name: str, state: State, check: bool) -> Iterator[str]:
+def _drafted(folder: Directory, name: str, state: Mapping[str, Any], check: bool) -> Iterator[str]:
     """The name of a file with `state`, to be renamed, else it goes. Written straight into the file: not
     300 MB in memory for 25 M parameters."""
     draft = f".{name}.{os.getpid()}"

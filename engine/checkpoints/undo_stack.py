@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from trainconsole.engine.checkpoints import checkpoint
+from trainconsole.engine.checkpoints import checkpoint, schema
 from trainconsole.engine.checkpoints.checkpoint import State, copy_state
+from trainconsole.engine.checkpoints.schema import Checkpoint
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.record import own_files
 from trainconsole.engine.record.open_directory import Directory
@@ -27,8 +28,8 @@ class Snapshot:
     """A copied state and the best that it knew; in memory, or in `file` of run/undo when `state` is None."""
 
     at: tuple[int, int]
-    state: State | None
-    best: State | None
+    state: Checkpoint | None
+    best: Checkpoint | None
     size: int
     file: str = ""
 
@@ -48,7 +49,7 @@ class UndoStack:
         """How many times in a row `undo` can be given."""
         return len(self._entries)
 
-    def take(self, state: State, best: State | None) -> bool:
+    def take(self, state: Checkpoint, best: Checkpoint | None) -> bool:
         """Copy `state`, unless the last entry is of the same boundary. Returns whether it did.
 
         `best` is kept by reference: see `holds`. Raises OSError where an older one cannot go to the disk, and
@@ -60,7 +61,7 @@ class UndoStack:
         self._entries.append(Snapshot(at, copy_state(state), best, size_of(state)))
         try:
             self._make_room()
-            _leave_room(state.get("model", {}))
+            _leave_room(state["model"])
         except BaseException:
             self._entries.pop()
             raise
@@ -70,21 +71,21 @@ class UndoStack:
         """The run went back to it, or the command that it was taken for came to nothing."""
         self._forget(self._entries.pop())
 
-    def newest(self) -> tuple[State, State | None]:
+    def newest(self) -> tuple[Checkpoint, Checkpoint | None]:
         """The newest state and its best. Raises IndexError where there is none; UserError where it cannot be
         read back, and then it is dropped, unless there was no memory to read it."""
         entry = self._entries[-1]
         if entry.state is not None:
             return entry.state, entry.best
         try:
-            return checkpoint.load(self._directory / entry.file), entry.best
+            return schema.load(self._directory / entry.file), entry.best
         except checkpoint.NoMemory:
             raise
         except UserError:
             self.drop_newest()
             raise
 
-    def holds(self, best: State) -> bool:
+    def holds(self, best: Checkpoint) -> bool:
         return any(entry.best is best for entry in self._entries)
 
     def clear(self) -> None:

@@ -4,6 +4,7 @@ A checkpoint of the form of the run is written and read back; it has one value o
 costs the same for a large model.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,12 @@ import torch
 from torch import Tensor
 
 from trainconsole.engine.checkpoints import checkpoint
-from trainconsole.engine.checkpoints.checkpoint import State
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.tensors import storable
 from trainconsole.engine.tensors.digest import weights_sha256
 
 
-def try_saving(directory: Path, state: State) -> None:
+def try_saving(directory: Path, state: Mapping[str, Any]) -> None:
     """Raises UserError where a checkpoint of `state` could not be written or read back, and OSError."""
     storable.check(state)
     thin = thinned(state)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from trainconsole.engine.checkpoints import schema
-from trainconsole.engine.checkpoints.checkpoint import State
 from trainconsole.engine.checkpoints.parts import entries
+from trainconsole.engine.checkpoints.schema import Checkpoint
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.files import kind_of
 from trainconsole.engine.protocol.events import Entry
@@ -14,13 +14,13 @@ from trainconsole.engine.record.open_directory import Directory
 from trainconsole.engine.runs.branches import Fork, chain
 from trainconsole.engine.training.trainer import Trainer
 
-Found = tuple[State, State | None]
+Found = tuple[Checkpoint, Checkpoint | None]
 """A state, and the best that it knows."""
 
 
-def origin(trainer: Trainer) -> State:
+def origin(trainer: Trainer) -> Checkpoint:
     """The state at step 0, computed anew."""
-    return {**trainer.fresh().state_dict(), "branch": 0, "seconds": 0.0}
+    return {**trainer.fresh().state_dict(), "branch": 0, "seconds": 0.0, "best_file": ""}
 
 
 def load_with_best(path: Path) -> Found:
@@ -53,7 +53,7 @@ def on_chain(directory: Path, forks: dict[int, Fork], branch: int, step: int) ->
 
 def soundest(
     files: Iterable[Path], lineage: list[Entry] | None, damaged: list[str] | None = None
-) -> tuple[State, State | None, Path] | None:
+) -> tuple[Checkpoint, Checkpoint | None, Path] | None:
     """The first of `files` that is whole and led to by a beginning of `lineage`, where that is known; None
     where none is.
 

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from trainconsole.engine.checkpoints.checkpoint import State
+from trainconsole.engine.checkpoints.schema import Checkpoint
 from trainconsole.engine.checkpoints.undo_stack import UndoStack
 from trainconsole.engine.checkpoints.writer import Saver
 from trainconsole.engine.common.errors import UserError
@@ -94,7 +94,7 @@ class Travel(Saving):
             self._trainer.load_state_dict(found[0])
         return found
 
-    def resume(self, state: State, best: State | None, pending: Iterable[Entry]) -> None:
+    def resume(self, state: Checkpoint, best: Checkpoint | None, pending: Iterable[Entry]) -> None:
         """Go on from a checkpoint on a new branch, in a new session."""
         self._trainer.load_state_dict(state)
         self._fork(state, best, "resume", pending)
@@ -120,8 +120,8 @@ class Travel(Saving):
 
     def _go_back(
         self,
-        state: State,
-        best: State | None,
+        state: Checkpoint,
+        best: Checkpoint | None,
         why: str,
         request: Request,
         before: dict[str, Any],
@@ -140,7 +140,7 @@ class Travel(Saving):
         self.save_last()
         self._report.publish(undo_depth=self._undo.depth, in_force=in_force(self._trainer))
 
-    def _fork(self, state: State, best: State | None, why: str, pending: Iterable[Entry]) -> None:
+    def _fork(self, state: Checkpoint, best: Checkpoint | None, why: str, pending: Iterable[Entry]) -> None:
         trainer, branch = self._trainer, max(self._forks) + 1
         trainer.best_state = best
         self.watch.set(state["seconds"])

@@ -4,7 +4,7 @@ import logging
 
 from msgspec.structs import replace
 
-from trainconsole.engine.checkpoints.checkpoint import State
+from trainconsole.engine.checkpoints.schema import Checkpoint, Placed
 from trainconsole.engine.checkpoints.undo_stack import UndoStack
 from trainconsole.engine.checkpoints.writer import Saver
 from trainconsole.engine.reporting.refusals import Refused, refused
@@ -25,11 +25,11 @@ class Saving:
         self._report = report
         self._undo = undo
 
-    def state(self) -> State:
+    def state(self) -> Checkpoint:
         """The trainer's state with its place in the run; the tensors are live."""
         return {**self._trainer.state_dict(), **self._place()}
 
-    def _place(self) -> State:
+    def _place(self) -> Placed:
         return {"branch": self._report.branch, "seconds": self.watch.seconds}
 
     def keep_best(self) -> None:
@@ -37,7 +37,7 @@ class Saving:
         old = self._trainer.best_state
         free = old is not None and not self.saver.holds(old) and not self._undo.holds(old)
         into = old if free else self.saver.take_room()
-        more = {**self._place(), "best_file": ""}
+        more: Placed = {**self._place(), "best_file": ""}
         try:
             self._trainer.keep_best(more, into)
         except (MemoryError, RuntimeError) as error:

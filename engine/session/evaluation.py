@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trainconsole.engine.checkpoints import schema
-from trainconsole.engine.checkpoints.checkpoint import State
+from trainconsole.engine.checkpoints.schema import Weights
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.data.loading.batches import Source
 from trainconsole.engine.record import checkpoint_names, run_directory
@@ -88,7 +88,7 @@ def _trainer(launch: Launch) -> Trainer:
     return setup.set_up(replace(launch, config=config), lambda stage: None, trains=False)
 
 
-def _take_weights(trainer: Trainer, state: State, file: Path) -> None:
+def _take_weights(trainer: Trainer, state: Weights, file: Path) -> None:
     try:
         trainer.load_weights(state)
     except RuntimeError as error:

@@ -5,6 +5,7 @@ The other run may be moved or deleted then: resume and replay need it no longer.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from trainconsole.engine.checkpoints import checkpoint
 from trainconsole.engine.checkpoints.checkpoint import State
+from trainconsole.engine.checkpoints.schema import InitialWeights
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.data import row_hashes
@@ -24,7 +26,7 @@ from trainconsole.engine.runs.source_run import WEIGHTS, run_of
 KEPT = ("format", "model", "classes", "scaling", "target_scaling", "source", "seen")
 
 
-def taken(run: Path, config: RunConfig) -> State | None:
+def taken(run: Path, config: RunConfig) -> InitialWeights | None:
     """What the run at `run` begins with, None where it begins afresh: what it kept, else what
     config.model.init_from names (of a run the best checkpoint, else the last), which is kept then.
 
@@ -39,19 +41,19 @@ def taken(run: Path, config: RunConfig) -> State | None:
     state = checkpoint.load(file)
     # What another run kept says itself where it is from, and what it has seen.
     known = {"source": origin.name, "seen": _tensor(row_hashes.read(origin)), **state}
-    begin = {key: value for key, value in _checked(known, file).items() if key in KEPT}
+    begin = _checked({key: value for key, value in known.items() if key in KEPT}, file)
     checkpoint.write(run / WEIGHTS, begin)
     return begin
 
 
-def seen(begin: State | None) -> Seen | None:
+def seen(begin: InitialWeights | None) -> Seen | None:
     """The rows that those weights were trained on."""
     if begin is None:
         return None
     return Seen(begin["seen"].numpy().view(np.uint64), begin["source"])
 
 
-def differences(begin: State | None, data: Data) -> Iterator[str]:
+def differences(begin: InitialWeights | None, data: Data) -> Iterator[str]:
     """What is not as it was where the weights come from, and may make them worth less."""
     if begin is None:
         return
@@ -70,7 +72,7 @@ def differences(begin: State | None, data: Data) -> Iterator[str]:
             yield f"{what} is '{now}', but {source} was trained with '{before}': its weights expect that"
 
 
-def _checked(state: State, file: Path) -> State:
+def _checked(state: State, file: Path) -> InitialWeights:
     """`state`, whose entries are of the types that are looked for. Raises UserError."""
     scalings = [state.get(key) for key in ("scaling", "target_scaling")]
     model, seen = state.get("model"), state.get("seen")
@@ -86,7 +88,7 @@ def _checked(state: State, file: Path) -> State:
     )
     if not sound:
         raise UserError(f"{file}: these are no weights that a run of ours began with, or saved")
-    return state
+    return cast(InitialWeights, state)
 
 
 def _file(source: Path) -> Path:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from trainconsole.engine.checkpoints.checkpoint import State
+from trainconsole.engine.checkpoints.schema import InitialWeights
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config.models import TorchvisionModel
 from trainconsole.engine.config.run import RunConfig
@@ -35,7 +35,12 @@ def build_loss(config: RunConfig, data: Data, device: torch.device) -> Loss:
 
 
 def build_model(
-    config: RunConfig, data: Data, loss: Loss, batch: Batch, device: torch.device, initial: State | None
+    config: RunConfig,
+    data: Data,
+    loss: Loss,
+    batch: Batch,
+    device: torch.device,
+    initial: InitialWeights | None,
 ) -> nn.Module:
     """The model of the run on `device`, its weights from `initial` where they fit; `batch` is the first rows.
 
@@ -45,7 +50,7 @@ def build_model(
     if any(is_lazy(tensor) for tensor in (*model.parameters(), *model.buffers())):
         build.check(model.to(device), batch[0], loss.outputs)
     if initial is not None:
-        fresh_head = tuple(initial.get("classes", ())) != data.classes
+        fresh_head = tuple(initial["classes"]) != data.classes
         build.init_from(model, initial["model"], head=config.model.head, fresh_head=fresh_head)
     if build.uses_channels_last(model, data.input_shape) and config.model.channels_last:
         model = model.to(memory_format=torch.channels_last)

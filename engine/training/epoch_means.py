@@ -1,6 +1,6 @@
 """The means of an epoch over its rows: a short last batch counts as what it is. No torch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import Any
 
@@ -33,7 +33,7 @@ class Means(Struct, frozen=True):
         return [self.loss, self.metric, self.rows]
 
     @staticmethod
-    def of(state: dict[str, Any], batch_size: int) -> "Means":
+    def of(state: Mapping[str, Any], batch_size: int) -> "Means":
         """Those in a checkpoint. An older one counted batches: each stands for `batch_size` rows."""
         if "epoch_means" in state:
             return Means(*state["epoch_means"])

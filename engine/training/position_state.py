@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from trainconsole.engine.checkpoints.checkpoint import State
 from trainconsole.engine.checkpoints.parts import entries, known_best
+from trainconsole.engine.checkpoints.schema import PlaceState
 from trainconsole.engine.config.parsing import plain
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.protocol.events import Best, Entry, Trouble
@@ -15,7 +15,7 @@ from trainconsole.engine.training import watched_metric
 from trainconsole.engine.training.position import Place
 
 
-def state_of(place: Place) -> State:
+def state_of(place: Place) -> PlaceState:
     """Numbers, strings, lists and dicts only."""
     return {
         "plan": msgspec.to_builtins(place.plan),
@@ -23,7 +23,7 @@ def state_of(place: Place) -> State:
         "best": msgspec.to_builtins(place.best),
         "patience": msgspec.to_builtins(place.patience),
         "withheld": msgspec.to_builtins(place.withheld),
-        "lineage": [[step, command] for step, command, _ in place.lineage],
+        "lineage": [(step, command) for step, command, _ in place.lineage],
         "lineage_ids": [name for *_, name in place.lineage],
         "config": plain(place.config),
     }
@@ -42,7 +42,7 @@ class Read(NamedTuple):
     lineage: list[Entry]
 
 
-def read(state: State, config: RunConfig) -> Read:
+def read(state: PlaceState, config: RunConfig) -> Read:
     """The place in `state`, where `config` is in force. Raises as msgspec.convert where it is none."""
     position = state["position"]
     return Read(
@@ -63,7 +63,7 @@ def bring_back(place: Place, found: Read) -> None:
         setattr(place, name, value)
 
 
-def _patience(state: State, config: RunConfig) -> Patience:
+def _patience(state: PlaceState, config: RunConfig) -> Patience:
     """An older version watched another metric where none was given: counted anew."""
     known, metric = msgspec.convert(state["patience"], Patience), watched_metric.of_patience(config)
     return known if known.metric == metric else Patience(metric=metric)

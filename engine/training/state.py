@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trainconsole.engine.checkpoints.checkpoint import FORMAT, State
+from trainconsole.engine.checkpoints.checkpoint import FORMAT
 from trainconsole.engine.checkpoints.parts import check_fit, load_optimizer
+from trainconsole.engine.checkpoints.schema import TrainingState, Weights
 from trainconsole.engine.config.parsing import decode
 from trainconsole.engine.tensors.random_state import random_state, set_random_state
 from trainconsole.engine.training import position_state
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from trainconsole.engine.training.trainer import Trainer
 
 
-def state_of(trainer: "Trainer") -> State:
+def state_of(trainer: "Trainer") -> TrainingState:
     """Its tensors are the live ones, not copies."""
     loss = trainer.loss.module
     return {
@@ -33,7 +34,7 @@ def state_of(trainer: "Trainer") -> State:
     }
 
 
-def bring_back(trainer: "Trainer", state: State) -> None:
+def bring_back(trainer: "Trainer", state: TrainingState) -> None:
     """All of `state`; the data stays as it is. What does not fit, or has no room in memory, raises before
     anything has changed."""
     config = decode(state["config"])
@@ -53,7 +54,7 @@ def bring_back(trainer: "Trainer", state: State) -> None:
     trainer.refeed()
 
 
-def load_weights(trainer: "Trainer", state: State) -> None:
+def load_weights(trainer: "Trainer", state: Weights) -> None:
     """Those of the model, and of the loss where it has any. Raises RuntimeError where they do not fit."""
     trainer.model.load_state_dict(state["model"])
     if trainer.loss.module is not None and "loss" in state:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from trainconsole.engine.checkpoints.checkpoint import State, copy_state, weights_sha256
+from trainconsole.engine.checkpoints.schema import Checkpoint, InitialWeights, Placed, TrainingState, Weights
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.config.tasks import METRICS
 from trainconsole.engine.data.load import Data
@@ -41,14 +42,14 @@ class Trainer(Place):
     """
 
     def __init__(
-        self, config: RunConfig, data: Data, device: torch.device, initial: State | None = None
+        self, config: RunConfig, data: Data, device: torch.device, initial: InitialWeights | None = None
     ) -> None:
         super().__init__()
         self.config = self._first_config = config
         self.initial = initial
         self.device = device
         self.told: tuple[str, ...] = ()
-        self.best_state: State | None = None
+        self.best_state: Checkpoint | None = None
         seed_generators(config.seed)
         self.loss = construction.build_loss(config, data, device)
         self.data = data = as_classes(data, self.loss)
@@ -209,7 +210,7 @@ class Trainer(Place):
         self._set_rate()
         return is_best
 
-    def keep_best(self, more: State, into: State | None) -> None:
+    def keep_best(self, more: Placed, into: Checkpoint | None) -> None:
         """Copy the state as it is now, and `more` with it, as that of the best epoch; reuses `into`."""
         self.best_state = copy_state({**self.state_dict(), **more}, into)
 
@@ -254,17 +255,17 @@ class Trainer(Place):
         """Another trainer as this one was at step 0."""
         return Trainer(self._first_config, self.data, self.device, self.initial)
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> TrainingState:
         """Everything that the rest of the run depends on; tensors are the live ones, not copies."""
         return state.state_of(self)
 
-    def load_state_dict(self, saved: State) -> None:
+    def load_state_dict(self, saved: TrainingState) -> None:
         """Bring back all of `state_dict()`; the data stays as it is. What does not fit, or has no room in
         memory, raises before anything has changed."""
         state.bring_back(self, saved)
         self._set_rate()
 
-    def load_weights(self, saved: State) -> None:
+    def load_weights(self, saved: Weights) -> None:
         """Those of the model, and of the loss where it has any. Raises RuntimeError where they do not fit."""
         state.load_weights(self, saved)
 

@@ -14,8 +14,13 @@ def state(step: int, value: float, numbers: int = 250) -> dict[str, object]:
     return {
         "format": 1,
         "branch": 0,
-        "position": {"step": step},
-        "weights": torch.full((numbers,), float(value)),
+        "seconds": 0.0,
+        "position": {"step": step, "epoch": 0, "consumed": 0},
+        "lineage": [],
+        "lineage_ids": [],
+        "best": None,
+        **dict.fromkeys(("config", "plan", "patience", "optimizer"), {}),
+        "model": {"weights": torch.full((numbers,), float(value))},
     }
 
 
@@ -23,7 +28,7 @@ def values(stack: UndoStack) -> list[float]:
     """Of all snapshots, the newest first; takes them off."""
     found = []
     while stack.depth:
-        found.append(float(stack.newest()[0]["weights"][0]))
+        found.append(float(stack.newest()[0]["model"]["weights"][0]))
         stack.drop_newest()
     return found
 
@@ -39,7 +44,7 @@ def test_commands_of_one_boundary_share_a_snapshot(tmp_path: Path) -> None:
 def test_a_snapshot_is_a_copy(tmp_path: Path) -> None:
     stack, live = UndoStack(tmp_path), state(1, 1.0)
     stack.take(live, None)
-    live["weights"] += 1  # type: ignore[operator]
+    live["model"]["weights"] += 1  # type: ignore[index]
     assert values(stack) == [1.0]
 
 
