@@ -1,5 +1,6 @@
 """What all our apps have: the theme, nothing but text on the screen, ASCII where there is nothing else."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from rich.cells import cell_len
@@ -37,8 +38,11 @@ class StyledApp(KeysInTurn[Result]):
         super().__init__()
         # Each frame of an animation goes over the line.
         self.animation_level = "none"
-        self._filters.append(TextFilter())
+        self.last_filters: tuple[LineFilter, ...] = (TextFilter(),)
         if ascii_fallback.needed():
-            self._filters.append(ascii_fallback.AsciiFilter())
+            self.last_filters += (ascii_fallback.AsciiFilter(),)
         self.register_theme(THEME)
         self.theme = THEME.name
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), *self.last_filters]

@@ -1,12 +1,12 @@
 """A picture of the console on a run, as an SVG: drawn without a terminal, from the record alone."""
 
 import asyncio
-import html
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from select import select
 from typing import Any
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from textual.screen import Screen
 
@@ -26,9 +26,7 @@ DOT = 4.0
 """Side of a dot of braille, of which 2 x 4 share a cell."""
 BITS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
 """Column and row of each dot, by its bit in the sign's code from U+2800 on."""
-WITH_DOTS = re.compile(
-    r'<text class="([^"]+)" x="([\d.]+)" y="([\d.]+)"([^>]*)>([^<]*[\u2801-\u28ff][^<]*)</text>'
-)
+SVG = "http://www.w3.org/2000/svg"
 
 
 class Studio(StyledApp[None]):
@@ -79,23 +77,36 @@ async def _drawn(screen: RunScreen, size: tuple[int, int]) -> str:
 
 def self_contained(svg: str) -> str:
     """The same picture whatever fonts there are: nothing is fetched, and braille is drawn dot by dot."""
-    # A picture in a page may not fetch a font, and one in a browser should not.
-    svg = re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
-    # The id keeps pictures apart that are pasted into one page; it is repeated a thousand times.
-    svg = re.sub(r"\bterminal-\d+-", "tc-", svg)
-    return WITH_DOTS.sub(_dotted, svg)
+    ElementTree.register_namespace("", SVG)
+    root = ElementTree.fromstring(svg)
+    own = next(part.attrib["id"] for part in root.iter(f"{{{SVG}}}clipPath")).partition("clip-")[0]
+    for part in root.iter():
+        # The id keeps pictures apart that are pasted into one page; it is repeated a thousand times.
+        part.attrib.update({name: value.replace(own, "tc-") for name, value in part.attrib.items()})
+        if part.tag == f"{{{SVG}}}style":
+            part.text = _without_fonts((part.text or "").replace(own, "tc-"))
+    for part in [*root.iter()]:
+        for index, text in reversed([*enumerate(part)]):
+            if text.tag == f"{{{SVG}}}text":
+                part[index : index + 1] = _dotted(text)
+    return ElementTree.tostring(root, encoding="unicode")
 
 
-def _dotted(found: re.Match[str]) -> str:
+def _without_fonts(style: str) -> str:
+    """A picture in a page may not fetch a font, and one in a browser should not."""
+    rules = (rule.strip() for rule in style.split("}"))
+    return "\n".join(f"{rule}}}" for rule in rules if rule and not rule.startswith("@font-face"))
+
+
+def _dotted(text: Element) -> list[Element]:
     """A run of text, its braille as a path of squares; few fonts for terminals have the signs."""
-    kind, x, y, rest, text = found.groups()
-    signs = html.unescape(text)
-    drawn = "".join(_squares(signs, float(x), float(y) - RAISED))
-    left = "".join("\xa0" if "\u2800" <= sign <= "\u28ff" else sign for sign in signs)
-    path = f'<path class="{kind}" d="{drawn}"/>'
-    if not left.strip():
-        return path
-    return f'{path}<text class="{kind}" x="{x}" y="{y}"{rest}>{html.escape(left)}</text>'
+    signs = text.text or ""
+    drawn = "".join(_squares(signs, float(text.attrib["x"]), float(text.attrib["y"]) - RAISED))
+    if not drawn:
+        return [text]
+    path = Element(f"{{{SVG}}}path", {"class": text.attrib["class"], "d": drawn})
+    text.text = "".join("\xa0" if "\u2800" <= sign <= "\u28ff" else sign for sign in signs)
+    return [path, text] if text.text.strip() else [path]
 
 
 def _squares(signs: str, x: float, top: float) -> Iterator[str]:

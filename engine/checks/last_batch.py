@@ -8,7 +8,7 @@ from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.user_code import blame
 from trainconsole.engine.config.run import batches, ends_alone, near
 from trainconsole.engine.models.inspection import layer_name
-from trainconsole.engine.tensors import memory
+from trainconsole.engine.tensors import memory, torch_internals
 from trainconsole.engine.tensors.copies import size_of
 from trainconsole.engine.tensors.random_state import generators_kept
 from trainconsole.engine.training.trainer import Trainer
@@ -54,7 +54,7 @@ def _on_one_row(trainer: Trainer) -> str:
         try:
             _forward(found, trainer.first[0][:1])
         except Exception as error:
-            if entered and isinstance(entered[-1], nn.modules.batchnorm._NormBase):
+            if entered and isinstance(entered[-1], torch_internals.NORMS):
                 return f"{layer_name(found.model, entered[-1])} cannot normalise a single row"
             return f"the model fails on a single row: {blame(error)}"
         finally:

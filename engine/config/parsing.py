@@ -4,10 +4,9 @@ Names are checked before msgspec converts, so that a wrong one is answered with 
 """
 
 import difflib
-import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 import tomli_w
@@ -15,6 +14,7 @@ from msgspec import Struct
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.escapes import as_toml, harmless
+from trainconsole.engine.config import faults
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.config.toml import UNSET, assigned
 
@@ -68,7 +68,7 @@ def decode_part(raw: Any, kind: Any, where: str = "") -> Any:
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        raise _explained(str(error), raw, where) from None
+        raise _refused(error, raw, kind, where) from None
 
 
 def encode(config: RunConfig) -> str:
@@ -116,7 +116,7 @@ def utf8(text: str, what: str) -> str:
 def variants(kind: Any) -> dict[str, type[Struct]]:
     """The structs of a union by their tag; {"": struct} for a single untagged one."""
     found = {}
-    for struct in _structs(kind):
+    for struct in faults.structs(kind):
         tag = struct.__struct_config__.tag
         found[str(tag) if tag is not None else ""] = struct
     return found
@@ -197,30 +197,22 @@ def _check_names(raw: Any, kind: Any, where: str) -> None:
         if key not in fields and not (tagged and key == "name"):
             hint = HINTS.get(key)
             raise ConfigError(
-                _dotted(where, key), "unknown key" + (f"; {hint}" if hint else nearest(key, fields))
+                faults.dotted(where, key), "unknown key" + (f"; {hint}" if hint else nearest(key, fields))
             )
     for key, field in fields.items():
         if key in raw:
-            _check_names(raw[key], field.type, _dotted(where, key))
+            _check_names(raw[key], field.type, faults.dotted(where, key))
 
 
 def _chosen(raw: Mapping[str, Any], structs: Mapping[str, type[Struct]], where: str) -> type[Struct]:
     name, known = raw.get("name"), [tag for tag in structs if tag != "import"]
     if name is None:
-        raise ConfigError(_dotted(where, "name"), f"missing; one of: {', '.join(sorted(known))}")
+        raise ConfigError(faults.dotted(where, "name"), f"missing; one of: {', '.join(sorted(known))}")
     if not isinstance(name, str):
-        raise ConfigError(_dotted(where, "name"), f"expected text, got {name!r}")
+        raise ConfigError(faults.dotted(where, "name"), f"expected text, got {name!r}")
     if name not in structs:
-        raise ConfigError(_dotted(where, "name"), f"unknown '{name}'{nearest(name, known)}")
+        raise ConfigError(faults.dotted(where, "name"), f"unknown '{name}'{nearest(name, known)}")
     return structs[name]
-
-
-def _structs(kind: Any) -> list[type[Struct]]:
-    if isinstance(kind, type) and issubclass(kind, Struct):
-        return [kind]
-    if get_origin(kind) in (Union, types.UnionType, Annotated):
-        return [struct for part in get_args(kind) for struct in _structs(part)]
-    return []
 
 
 def _literals(kind: Any) -> list[str]:
@@ -232,44 +224,15 @@ def _literals(kind: Any) -> list[str]:
     return []
 
 
-KINDS = {
-    "object": "a table",
-    "array": "a list",
-    "str": "text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-}
-
-
-def _explained(message: str, raw: Any, where: str) -> ConfigError:
-    """msgspec's "Expected `float` > 0.0 - at `$.lr`" as "lr: must be > 0.0, got -1"."""
-    problem, _, path = message.partition(" - at `$")
-    path = path.rstrip("`").lstrip(".")
-    place = ".".join(part for part in (where, path) if part)
-    if bound := re.match(r"Expected `\w+` ([<>]=?) (\S+)", problem):
-        return ConfigError(place, f"must be {bound[1]} {bound[2]}, got {_at(raw, path)!r}")
-    if missing := re.match(r"Object missing required field `(\w+)`", problem):
-        return ConfigError(_dotted(place, missing[1]), "missing")
-    if kinds := re.match(r"Expected `([^`]*)`, got `(\w+)`", problem):
-        wanted = " or ".join(KINDS.get(kind, kind) for kind in kinds[1].split(" | ") if kind != "null")
-        return ConfigError(place, f"expected {wanted}, got {_at(raw, path)!r}")
-    if "matching regex" in problem:
-        name = _at(raw, path)
-        return ConfigError(
-            place.replace("target", "name"), f"'{name}' is no import path, as in 'package.module:Name'"
-        )
-    return ConfigError(place, problem.replace("`", ""))
-
-
-def _at(raw: Any, path: str) -> Any:
-    for key in re.findall(r"[^.\[\]]+", path):
-        raw = raw[int(key)] if isinstance(raw, list | tuple) else raw[key]
-    return raw
-
-
-def _dotted(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else key
+def _refused(error: msgspec.ValidationError, raw: Any, kind: Any, where: str) -> ConfigError:
+    found = faults.fault(raw, kind, where)
+    # What a struct finds itself when it is made, in its own words; msgspec adds the place.
+    problem, _, path = str(error).partition(" - at `$")
+    place = ".".join(part for part in (where, path.rstrip("`").lstrip(".")) if part)
+    place, problem = found if found is not None else (place, problem)
+    # A user's own class is called `name` in a preset.
+    own = place.endswith(".target") and isinstance(raw, dict)
+    return ConfigError(place.removesuffix("target") + "name" if own else place, problem)
 
 
 def _without_none(raw: Any) -> Any:

@@ -4,6 +4,7 @@ from torch import nn
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.user_code import blame
+from trainconsole.engine.tensors.torch_internals import BATCH_NORMS
 
 
 def to_training_mode(model: nn.Module) -> None:
@@ -13,7 +14,7 @@ def to_training_mode(model: nn.Module) -> None:
     """
     _switch(model, training=True)
     for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        if isinstance(module, BATCH_NORMS):
             own = list(module.parameters())
             if own and not any(parameter.requires_grad for parameter in own):
                 module.eval()

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn, optim
 from torch.amp import GradScaler
 
-from trainconsole.engine.optim import no_compiler
 from trainconsole.engine.optim.fast_step import Direct
+from trainconsole.engine.tensors import torch_internals
 
 
 class Guard(Protocol):
@@ -77,7 +77,7 @@ class HostGuard:
             return
         direct = self._direct
         if direct is None or not direct.belongs_to(optimizer) or not direct.step():
-            no_compiler.step(optimizer)
+            torch_internals.step(optimizer)
             self._direct = Direct.of(optimizer)
 
     def put_back(self) -> None:
@@ -141,23 +141,23 @@ class DeviceGuard:
 
     def _step_fused(self, optimizer: Any) -> None:
         optimizer.grad_scale, optimizer.found_inf = None, self._flag
-        no_compiler.step(optimizer)
+        torch_internals.step(optimizer)
 
     def _step_and_put_back(self, optimizer: optim.Optimizer, moving: list[Tensor]) -> None:
         live = [*moving, *_state_tensors(optimizer, moving)]
         if len(self._copies) != len(live):
             self._copies = [tensor.detach().clone() for tensor in live]
-        torch._foreach_copy_(self._copies, live)
-        no_compiler.step(optimizer)
+        torch_internals.copy_all(self._copies, live)
+        torch_internals.step(optimizer)
         _put_back_where(self._flag.bool(), live, self._copies)
 
     def _step_after_looking(self, optimizer: Any, moving: list[Tensor]) -> None:
         if bool(self._flag):
             return
         optimizer.grad_scale = optimizer.found_inf = None
-        no_compiler.step(optimizer)
+        torch_internals.step(optimizer)
         values = [value for p in moving for value in optimizer.state.get(p, {}).values()]
-        if no_compiler.is_torchs(optimizer) and all(
+        if torch_internals.is_torchs(optimizer) and all(
             value is None or _is_on(value, self._flag.device) for value in values
         ):
             self._settled, self._copies = (optimizer, len(moving)), []
@@ -195,12 +195,12 @@ class _Buffers:
     @torch.no_grad()
     def keep(self) -> None:
         if self._copies:
-            torch._foreach_copy_(self._copies, self._live())
+            torch_internals.copy_all(self._copies, self._live())
 
     @torch.no_grad()
     def put_back(self) -> None:
         if self._copies:
-            torch._foreach_copy_(self._live(), self._copies)
+            torch_internals.copy_all(self._live(), self._copies)
 
     @torch.no_grad()
     def put_back_where(self, bad: Tensor) -> None:

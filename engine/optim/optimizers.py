@@ -9,7 +9,7 @@ from torch import optim
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.user_code import call
 from trainconsole.engine.config.optimizers import AnyOptimizer, ImportedOptimizer
-from trainconsole.engine.optim import no_compiler
+from trainconsole.engine.tensors import torch_internals
 from trainconsole.engine.tensors.random_state import load_object
 
 CLASSES: dict[str, type[optim.Optimizer]] = {
@@ -47,7 +47,7 @@ def build(
     """The optimizer over `groups` ({"params", "lr_factor", "name"}, which its own param_groups keep), at
     config.lr; `weight_decay` None leaves what it has itself. Raises UserError where the user's own is not an
     Optimizer, fails, or has no weight decay."""
-    no_compiler.spare_the_compiler()
+    torch_internals.spare_the_compiler()
     groups = [{key: group[key] for key in ("params", "lr_factor", "name")} for group in groups]
     if isinstance(config, ImportedOptimizer):
         optimizer = _imported(config, groups)

@@ -6,6 +6,7 @@ import torch
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config.run import RunConfig
+from trainconsole.engine.tensors import torch_internals
 
 
 def choose_device(name: str) -> torch.device:
@@ -37,11 +38,7 @@ def slow_precision(config: RunConfig, device: torch.device) -> str:
         return ""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return ""
-    supported = {
-        "bfloat16": torch.ops.mkldnn._is_mkldnn_bf16_supported,
-        "float16": torch.ops.mkldnn._is_mkldnn_fp16_supported,
-    }
-    if supported[config.precision]():
+    if torch_internals.has_instructions_for(config.precision):
         return ""
     return (
         f"precision {config.precision}: this processor has no instructions for it, and a step may take ten"

@@ -68,6 +68,11 @@ def _room_for(state: Any) -> Any:
     return [_room_for(value) for value in state] if isinstance(state, list | tuple) else None
 
 
+def _values(tensor: Tensor) -> int:
+    """How many numbers it keeps; a sparse one those that are not 0."""
+    return int(tensor.coalesce().values().numel()) if tensor.is_sparse else tensor.numel()
+
+
 def size_of(state: object, device: str | None = None) -> int:
     """Bytes of all tensors in `state`, of one kind of device where that is given."""
     size, left = 0, [state]
@@ -75,7 +80,7 @@ def size_of(state: object, device: str | None = None) -> int:
         part = left.pop()
         if isinstance(part, Tensor):
             if device in (None, part.device.type):
-                size += part.element_size() * (part._nnz() if part.is_sparse else part.numel())
+                size += part.element_size() * (_values(part))
         elif isinstance(part, dict):
             left += part.values()
         elif isinstance(part, (list, tuple, deque)):

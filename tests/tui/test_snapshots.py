@@ -137,7 +137,7 @@ def pictured(snap_compare: Callable[..., bool]) -> Callable[[Pose, Size], bool]:
             await still(pilot)
 
         app = Studio(pose.screen)
-        app._filters.extend(pose.filters)
+        app.last_filters += tuple(pose.filters)
         return snap_compare(app, terminal_size=size, run_before=steps)
 
     return compare

@@ -90,7 +90,7 @@ def words(fields: Iterable[Field], given: Mapping[str, str]) -> str:
 
 def blamed(problem: str, names: Iterable[str]) -> tuple[str, str]:
     """The field that a grammar's refusal is about, and the rest of its text; ("", text) if about none."""
-    known, problem = tuple(names), _plainly(problem)
+    known = tuple(names)
     path, colon, rest = problem.partition(": ")
     name, *inner = re.split(r"[.\[]", path.partition(".")[2], maxsplit=1)
     if colon and name in known:
@@ -98,16 +98,6 @@ def blamed(problem: str, names: Iterable[str]) -> tuple[str, str]:
         return name, f"number {int(part[0]) + 1} {rest}" if part else rest
     text = rest if colon else problem
     return next((word for word in re.findall(r"\w+", text) if word in known), ""), text
-
-
-def _plainly(problem: str) -> str:
-    """Lengths of lists in words."""
-    return re.sub(r"Expected array of length (>= )?(\d+)", _needed, problem)
-
-
-def _needed(found: re.Match[str]) -> str:
-    words = "number is" if found[2] == "1" else "numbers are"
-    return f"{'at least ' if found[1] else ''}{found[2]} {words} needed"
 
 
 def _place(field: Field) -> int:

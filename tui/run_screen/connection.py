@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from textual.app import App
-
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.transport.client import NoRoom
 from trainconsole.tui.state.feed import Feed
@@ -26,9 +24,6 @@ PATIENCE = 30.0
 
 class Watcher(Protocol):
     """The screen that shows the run."""
-
-    @property
-    def app(self) -> App[Any]: ...
 
     @property
     def is_mounted(self) -> bool: ...
@@ -120,10 +115,10 @@ class Connection:
         asyncio.get_running_loop().add_reader(self._feed.fileno(), self._readable)
 
     def _readable(self) -> None:
-        """Called by the event loop, which would swallow an exception: let Textual have it."""
+        """Called by the event loop, in the context that `_attend` had, which is Textual's. It would swallow
+        an exception: let Textual have it."""
         try:
-            with self._screen.app._context():
-                self._hear()
+            self._hear()
         except NoRoom as error:
             self._come_again(error)
         except UserError as error:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
-from torch.utils.data._utils import worker as torch_worker
 
 from trainconsole.engine.common.user_code import blame, call
 from trainconsole.engine.data.loading.collate import Failure
 from trainconsole.engine.data.loading.sampling import generator_states, seed_all, seeded, set_generators
 from trainconsole.engine.data.user.arrays import labels, numbers
+from trainconsole.engine.tensors import torch_internals
 
 WATCHED = 3
 """Batches in which a stream may show that it draws from numpy's or Python's generator."""
@@ -102,18 +102,20 @@ def shares(dataset: IterableDataset[Any], what: str) -> bool:
     It does so if it looks at get_worker_info(), and begins with another sample in the second of two
     processes than in the first. Raises UserError where it fails.
     """
+    if not torch_internals.CAN_PRETEND:
+        return False
     first, looked = _begun(dataset, 0, what)
     return looked and not _same(first, _begun(dataset, 1, what)[0])
 
 
 def _begun(dataset: IterableDataset[Any], place: int, what: str) -> tuple[Any, bool]:
-    before = torch_worker._worker_info
+    before = get_worker_info()
     asked = _appear(place, 2, dataset)
     try:
         with seeded(0):
             return call(lambda: next(iter(dataset), None), what), asked.looked
     finally:
-        torch_worker._worker_info = before
+        torch_internals.set_worker_info(before)
 
 
 class _Place:
@@ -136,9 +138,8 @@ class _Place:
 
 
 def _appear(place: int, count: int, dataset: Any) -> _Place:
-    """torch has no public way to say which of the processes this one is."""
     found = _Place(place, count, dataset)
-    torch_worker._worker_info = found  # type: ignore[assignment]
+    torch_internals.set_worker_info(found)
     return found
 
 

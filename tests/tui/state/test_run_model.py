@@ -1,5 +1,6 @@
 """What the console has read of a run, and what it draws from it."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,16 @@ def test_a_host_that_waits_says_why() -> None:
 
 def test_a_picture_shows_the_console(run: Path, tmp_path: Path) -> None:
     to_svg(run, tmp_path / "a.svg", (120, 40))
-    text = (tmp_path / "a.svg").read_text().replace("&#160;", " ")
+    text = (tmp_path / "a.svg").read_text(encoding="utf-8").replace("\xa0", " ")
     for part in ("iris", "finished", "loss", "accuracy", "in force", "timeline", "undo", "space"):
         assert part in text
+
+
+def test_what_is_drawn_dot_by_dot_has_its_colour(run: Path, tmp_path: Path) -> None:
+    to_svg(run, tmp_path / "a.svg", (120, 40))
+    text = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    classes = set(re.findall(r'<path class="([^"]+)"', text))
+    assert classes
+    assert all(f".{name} {{" in text for name in classes)
+    assert "font-face" not in text
+    assert re.search("[\u2801-\u28ff]|terminal-", text) is None
