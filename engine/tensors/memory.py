@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import torch
 
 WORDS = ("out of memory", "not enough memory", "allocate memory", "failed to allocate")
@@ -54,9 +55,8 @@ def claim(size: int) -> None:
 def available() -> int | None:
     """Bytes that can be taken before something is killed, swap included; None where that is not known."""
     try:
-        machine = _numbers(PROC / "meminfo")
-        free = 1024 * (machine["MemAvailable:"] + machine["SwapFree:"])
-    except (OSError, ValueError, KeyError):
+        free = int(psutil.virtual_memory().available + psutil.swap_memory().free)
+    except (OSError, ValueError, KeyError, RuntimeError, psutil.Error):
         return None
     return min((free, *_left_in_groups()))
 

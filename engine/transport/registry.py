@@ -5,7 +5,6 @@ import hashlib
 import os
 import re
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -126,7 +125,10 @@ def began(pid: int) -> str | None:
 
 
 def _began_on_linux(pid: int) -> str | None:
-    """Field 22 of /proc/PID/stat: clock ticks since boot. The name, field 2, may hold blanks and brackets."""
+    """Field 22 of /proc/PID/stat: clock ticks since boot. The name, field 2, may hold blanks and brackets.
+
+    psutil adds the time of the boot, which moves when the clock is set: a host would no longer be known.
+    """
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -136,20 +138,13 @@ def _began_on_linux(pid: int) -> str | None:
 
 
 def _began_elsewhere(pid: int) -> str | None:
+    import psutil
+
     try:
-        done = subprocess.run(
-            ["ps", "-o", "stat=,lstart=", "-p", str(pid)],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=5,
-            check=False,
-            env={**os.environ, "LC_ALL": "C"},
-        )
-    except (OSError, subprocess.SubprocessError):
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else f"{process.create_time():.3f}"
+    except (psutil.Error, OSError, ValueError):
         return None
-    state, _, start = done.stdout.strip().partition(" ")
-    return None if not start or state.startswith("Z") else start.strip()
 
 
 def _files() -> Sequence[Path]:

@@ -3,7 +3,9 @@
 import itertools
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 import torch
 from support.process import trainconsole
@@ -15,7 +17,6 @@ from trainconsole.engine.tensors.copies import copy_state, room_for, size_of
 from trainconsole.engine.training import trainer
 
 GB = 10**9
-MEMINFO = "MemTotal: 24000000 kB\nMemAvailable: 8000000 kB\nHugePages_Total: 0\nSwapFree: 1000000 kB\n"
 FREE = 9_000_000 * 1024
 V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 V2 = ("memory.max", "memory.current", "inactive_file")
@@ -36,7 +37,6 @@ CASES = {
 def test_what_is_free_is_the_least_of_the_machine_and_each_group(tmp_path, monkeypatch, name):
     expected, own, groups = CASES[name]
     (tmp_path / "proc" / "self").mkdir(parents=True)
-    (tmp_path / "proc" / "meminfo").write_text(MEMINFO)
     (tmp_path / "proc" / "self" / "cgroup").write_text(own)
     for path, (limit, used, cache), most, now, cached in groups:
         folder = tmp_path / "cgroup" / path.lstrip("/")
@@ -45,17 +45,20 @@ def test_what_is_free_is_the_least_of_the_machine_and_each_group(tmp_path, monke
         (folder / used).write_text(f"{now}\n")
         (folder / "memory.stat").write_text(f"anon 7\n{cache} {cached}\n")
     monkeypatch.setattr(memory, "PROC", tmp_path / "proc")
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8_000_000 * 1024))
+    monkeypatch.setattr(psutil, "swap_memory", lambda: SimpleNamespace(free=1_000_000 * 1024))
     mounts = (tmp_path / "cgroup", tmp_path / "cgroup" / "memory")
     there = tuple((mount, *rest) for mount, (_, *rest) in zip(mounts, memory.GROUPS, strict=True))
     monkeypatch.setattr(memory, "GROUPS", there)
     assert memory.available() == expected
 
 
-@pytest.mark.parametrize("text", [None, "", "MemAvailable: many kB\n", "MemAvailable: 5 kB\n"])
-def test_where_it_is_not_known_nothing_is_refused(tmp_path, monkeypatch, text):
-    if text is not None:
-        (tmp_path / "meminfo").write_text(text)
-    monkeypatch.setattr(memory, "PROC", tmp_path)
+@pytest.mark.parametrize("error", [OSError, ValueError, KeyError, RuntimeError, psutil.AccessDenied])
+def test_where_it_is_not_known_nothing_is_refused(monkeypatch, error):
+    def unknown():
+        raise error
+
+    monkeypatch.setattr(psutil, "virtual_memory", unknown)
     assert memory.available() is None
     memory.claim(10**15)
 

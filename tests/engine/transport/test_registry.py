@@ -79,6 +79,17 @@ def test_a_killed_process_is_dead_also_while_nobody_has_reaped_it(
     assert registry.live() == []
 
 
+def test_where_there_is_no_proc_it_is_known_as_well(sleeper: subprocess.Popen[bytes]) -> None:
+    start = registry._began_elsewhere(sleeper.pid)
+    assert start is not None
+    assert start == registry._began_elsewhere(sleeper.pid) != registry._began_elsewhere(os.getpid())
+    sleeper.kill()
+    os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)
+    assert registry._began_elsewhere(sleeper.pid) is None
+    sleeper.wait()
+    assert registry._began_elsewhere(sleeper.pid) is None
+
+
 def test_hosts_of_other_machines_are_neither_listed_nor_swept(tmp_path: Path) -> None:
     file = put(tmp_path, 1, "1", hostname="elsewhere.example")
     assert registry.live() == []
