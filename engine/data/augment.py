@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainconsole.engine.config.data import Augment
+from trainconsole.engine.data.draws import Draw
 
-TAG = 2
 MORE = 4
 """Tells the generator of the later columns, so that those of before keep their numbers."""
 ROTATION, SHIFT_X, SHIFT_Y, SHEAR, ZOOM, FLIP, ZOOM_X, ZOOM_Y, ANGLE, CROP_X, CROP_Y = range(11)
@@ -27,8 +27,8 @@ def draw(config: Augment, size: int, seed: int, epoch: int) -> Tensor:
     height, shear in radians, and two numbers in [0, 1) for the crop. A row depends on (seed, epoch, position)
     alone: all are always drawn, so that no range moves another's numbers.
     """
-    drawn = np.random.default_rng([seed, epoch, TAG]).random((size, 6), dtype=np.float32)
-    more = np.random.default_rng([seed, epoch, TAG, MORE]).random((size, 5), dtype=np.float32)
+    drawn = np.random.default_rng([seed, epoch, Draw.AUGMENTATION]).random((size, 6), dtype=np.float32)
+    more = np.random.default_rng([seed, epoch, Draw.AUGMENTATION, MORE]).random((size, 5), dtype=np.float32)
     width = config.shift if config.width_shift is None else config.width_shift
     height = config.shift if config.height_shift is None else config.height_shift
     drawn[:, :FLIP] = _ranged(

@@ -14,18 +14,24 @@ def footer(width: int, height: int, paused: bool, over: bool = False) -> list[Te
 
     A run that is over has no use for those that steer.
     """
-    keys = [key for key in KEYS if not (over and (key.group == "steer" or key.action == "detach"))]
-    return list(_footer(width, height, paused, tuple(keys)))
+    keys = _useful(over)
+    return _packed(
+        [key for key in keys if 0 < key.rank <= _last_rank(width, height, paused, over)], width, paused
+    )
 
 
-@lru_cache(4)
-def _footer(width: int, height: int, paused: bool, keys: tuple[Key, ...]) -> tuple[Text, ...]:
-    ranks = sorted(key.rank for key in keys if key.rank)
-    for most in reversed(ranks):
-        lines = _packed([key for key in keys if 0 < key.rank <= most], width, paused)
-        if len(lines) <= height:
-            return tuple(lines)
-    return ()
+def _useful(over: bool) -> list[Key]:
+    return [key for key in KEYS if not (over and (key.group == "steer" or key.action == "detach"))]
+
+
+@lru_cache(8)
+def _last_rank(width: int, height: int, paused: bool, over: bool) -> int:
+    """0 where there is no room for any. Kept: all lengths of the footer are tried, which takes 0.6 ms."""
+    keys = _useful(over)
+    for most in sorted((key.rank for key in keys if key.rank), reverse=True):
+        if len(_packed([key for key in keys if 0 < key.rank <= most], width, paused)) <= height:
+            return most
+    return 0
 
 
 def _packed(keys: Sequence[Key], width: int, paused: bool) -> list[Text]:

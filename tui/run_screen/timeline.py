@@ -1,7 +1,6 @@
 """What has happened, the newest first: events in, text out."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 
 from rich.text import Text
 
@@ -37,24 +36,13 @@ SIGNS: Mapping[Kind, str] = {
 
 def timeline(entries: Sequence[Entry], width: int, height: int) -> list[Text]:
     """Entries from the top, each its line and, dim below it, its detail wrapped."""
-    return list(_timeline(tuple(entries), width, height))
-
-
-@lru_cache(4)
-def _timeline(entries: tuple[Entry, ...], width: int, height: int) -> tuple[Text, ...]:
     lines: list[Text] = []
     widest = max((len(f"{entry.step:,}") for entry in entries if entry.step is not None), default=1)
     for entry in entries:
         if len(lines) >= height:
             break
-        lines += _told(entry, widest, width)
-    return tuple(lines[:height])
-
-
-@lru_cache(256)
-def _told(entry: Entry, widest: int, width: int) -> tuple[Text, ...]:
-    """The very texts of the time before: a line that has only moved need not be laid out again."""
-    return tuple(_lines_of(entry, widest, width))
+        lines += _lines_of(entry, widest, width)
+    return lines[:height]
 
 
 def _lines_of(entry: Entry, widest: int, width: int) -> Iterator[Text]:

@@ -98,7 +98,7 @@ class Curve(Kept):
         """Draw a scene; only what differs from what is on the screen is sent."""
         self._seen = scene, view
         width, height = self.size
-        drawn = (*vars(scene).values(), scene.track.version, view, width, height, self.has_class("-active"))
+        drawn = (scene, scene.track.version, view, width, height, self.has_class("-active"))
         if width and height and drawn != self._drawn:
             self._drawn = drawn
             self._draw(scene, view, (width, height))

@@ -1,18 +1,21 @@
 """Lines of styled text of which only what changed is drawn anew."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from rich.text import Text
+from rich.text import Span, Text
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from trainconsole.tui.text.format import harmless
 from trainconsole.tui.widgets.cached_lines import Kept
+
+Look = tuple[str, str | Style, tuple[Span, ...]]
+"""All that a line of text looks like: two that are alike are laid out alike."""
 
 
 class Lines(Kept):
@@ -23,27 +26,31 @@ class Lines(Kept):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.texts: list[Text] = []
+        self._looks: list[Look] = []
         self._strips: list[Strip] = []
         self._laid: Size | None = None
         self._base: Style | None = None
-        self._drawn: tuple[list[Strip], dict[int, tuple[Strip, Strip]]] = ([], {})
+        self._drawn: tuple[list[Strip], dict[Look, Strip]] = ([], {})
 
     def show(self, texts: Sequence[Text]) -> None:
         """Lines from the top; what does not fit is cut."""
-        before, old, size = self.texts, self._strips, self.size
-        shown = list(zip(before, old, strict=False)) if size == self._laid else []
-        same = {id(text): strip for text, strip in shown}
-        self.texts = list(texts)
-        self._strips = [
-            same.get(id(text))
-            or (old[y] if y < len(shown) and alike(before[y], text) else laid(text, size.width, self.base))
-            for y, text in enumerate(self.texts[: size.height])
-        ]
-        self._laid = size
+        old, size, self.texts = self._strips, self.size, list(texts)
+        known = dict(zip(self._looks, old, strict=True)) if size == self._laid else {}
+        self._lay_out(known)
         spans = [(y, span(strip_at(old, y), strip_at(self._strips, y))) for y in range(size.height)]
         regions = [Region(part[0], y, part[1] - part[0], 1) for y, part in spans if part is not None]
         if regions:
             self.refresh(*regions)
+
+    def _lay_out(self, known: Mapping[Look, Strip]) -> None:
+        """Each line of text as a strip; those that are `known` need it no more, wherever they were."""
+        self._laid, size = self.size, self.size
+        shown = self.texts[: size.height]
+        self._looks = [look(text) for text in shown]
+        self._strips = [
+            known[same] if same in known else laid(text, size.width, self.base)
+            for same, text in zip(self._looks, shown, strict=True)
+        ]
 
     @property
     def base(self) -> Style:
@@ -59,27 +66,24 @@ class Lines(Kept):
     def render_lines(self, crop: Region) -> list[Strip]:
         lines, top = super().render_lines(crop), self.content_offset.y - crop.y
         if lines is not self._drawn[0]:
-            drawn = zip(self._strips, lines[top:], strict=False) if top >= 0 else ()
-            self._drawn = lines, {id(strip): (strip, line) for strip, line in drawn}
+            self._drawn = lines, dict(zip(self._looks, lines[top:], strict=False)) if top >= 0 else {}
         return lines
 
     def known_line(self, y: int) -> Strip | None:
         """A line that has moved up or down keeps what Textual made of it: borders, background and filters are
         those of all lines."""
-        strip = strip_at(self._strips, y - self.content_offset.y)
-        known = self._drawn[1].get(id(strip))
-        return known[1] if known is not None and known[0] is strip else None
+        line = y - self.content_offset.y
+        return self._drawn[1].get(self._looks[line]) if 0 <= line < len(self._looks) else None
 
     def render_line(self, y: int) -> Strip:
         if self._laid != self.size:
-            self._laid = self.size
-            self._strips = [laid(text, self.size.width, self.base) for text in self.texts[: self.size.height]]
+            self._lay_out({})
         strip, width = strip_at(self._strips, y), self.size.width
         return strip.adjust_cell_length(width, self.base) if strip else Strip.blank(width, self.base)
 
 
-def alike(old: Text, new: Text) -> bool:
-    return old.plain == new.plain and old.style == new.style and old.spans == new.spans
+def look(text: Text) -> Look:
+    return text.plain, text.style, tuple(text.spans)
 
 
 def laid(text: Text, width: int, base: Style) -> Strip:

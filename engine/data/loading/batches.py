@@ -13,13 +13,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from trainconsole.engine.common.errors import UserError
+from trainconsole.engine.data.draws import Draw
 from trainconsole.engine.data.loading.collate import NO_ROOM, Batch, Collate, as_batch, collate_of
 from trainconsole.engine.data.loading.sampling import Positions, Samples, quiet_worker, sample_name
 from trainconsole.engine.data.loading.streams import OwnGenerators, Tail
 from trainconsole.engine.data.scaling import Scaling
 from trainconsole.engine.data.user.preparation import AS_GIVEN, Preparation
 
-TAG = 1
 NO_SCALING = Scaling()
 
 
@@ -137,7 +137,7 @@ def epoch_order(
     A permutation of all `size` rows, or of `pool` (row indices, some of them more than once); with `weights`
     (size,) as many rows drawn with replacement, each in proportion to its weight.
     """
-    rng = np.random.default_rng([seed, epoch, TAG])
+    rng = np.random.default_rng([seed, epoch, Draw.ORDER])
     if weights is not None:
         share = weights.double().numpy()
         return torch.from_numpy(rng.choice(size, size, p=share / share.sum()))
@@ -148,7 +148,7 @@ def epoch_order(
 
 def stream_order(size: int, seed: int, epoch: int) -> Tensor:
     """What stands for a stream's order, int64 (size,): one number from (seed, epoch), taking no memory."""
-    number = int(np.random.default_rng([seed, epoch, TAG]).integers(2**62))
+    number = int(np.random.default_rng([seed, epoch, Draw.ORDER]).integers(2**62))
     return torch.tensor([number]).expand(size)
 
 

@@ -8,9 +8,9 @@ from sklearn import datasets as sklearn_datasets
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config import data
+from trainconsole.engine.data.draws import Draw
 from trainconsole.engine.data.raw import RawSet, TensorRows
 
-TAG = 3
 DIGITS = tuple("0123456789")
 
 NamedData = (
@@ -81,7 +81,7 @@ def _classification(config: data.Classification) -> RawSet:
 
 
 def _threshold(config: data.Threshold, seed: int) -> RawSet:
-    rng = np.random.default_rng([seed, TAG])
+    rng = np.random.default_rng([seed, Draw.POINTS])
     inputs = torch.from_numpy(rng.random((config.n_train + config.n_test, config.n_features)))
     rows = TensorRows(inputs, (inputs.sum(1) > config.threshold).long())
     train, test = torch.split(torch.arange(len(inputs)), [config.n_train, config.n_test])

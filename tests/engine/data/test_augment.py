@@ -9,6 +9,7 @@ from scipy import ndimage
 from trainconsole.engine.config.data import Augment
 from trainconsole.engine.data import augment
 from trainconsole.engine.data.augment import FLIP, apply, draw
+from trainconsole.engine.data.draws import Draw
 
 ALL = Augment(rotation=40, shift=0.2, shear=0.2, zoom=0.2, horizontal_flip=True)
 NONE = Augment(rotation=0, shift=0, shear=0, zoom=0, width_shift=0)
@@ -203,7 +204,7 @@ def test_a_cropped_and_turned_image_does_not_depend_on_its_batch(size):
 
 def test_the_numbers_of_the_first_columns_are_those_of_earlier_versions():
     """A run that was recorded before the later columns came is repeated as it was."""
-    old = np.random.default_rng([5, 3, augment.TAG]).random((100, 6), dtype=np.float32)
+    old = np.random.default_rng([5, 3, Draw.AUGMENTATION]).random((100, 6), dtype=np.float32)
     assert torch.equal(draw(ALL, 100, 5, 3)[:, FLIP], torch.from_numpy(old[:, 5]))
     assert torch.allclose(draw(ALL, 100, 5, 3)[:, 1], torch.from_numpy((2 * old[:, 1] - 1) * np.float32(0.2)))
 
