@@ -1,4 +1,4 @@
-"""Three recipes of CONTRIBUTING.md, followed in a copy of the source: what they name is all that it takes."""
+"""Recipes of CONTRIBUTING.md, followed in a copy of the source: what they name is all that it takes."""
 
 import re
 import shutil
@@ -95,3 +95,61 @@ def test_the_files_that_the_recipes_name_are_there() -> None:
     named = set(re.findall(r"`((?:engine|tui|presets|tests|docs)/[\w/.]*)`", PAGE))
     assert len(named) > 25
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_a_curve(copy: Path) -> None:
+    """A column, what fills it, and its entry among the curves: it is recorded, exported and drawn."""
+    rate = '("lr", "<f4"),\n'
+    put(copy / "engine/record/metric_rows.py", rate, f'{rate}        ("double", "<f4"),\n')
+    filled = '        rows["step"] = '
+    put(copy / "engine/reporting/readback.py", filled, f'        rows["double"] = 2 * rows["loss"]\n{filled}')
+    entry = '        CurveKind("double", "twice the loss", "train"),\n'
+    put(copy / "tui/plotting/curves.py", "    for kind in (\n", f"    for kind in (\n{entry}")
+    ran(copy, "-m", "trainconsole.tui", "--preset", "iris", "--set", "epochs=2", "--no-ui")
+    export = ("-m", "trainconsole.tui", "export", "last")
+    ran(copy, *export, "--csv", "rows.csv")
+    ran(copy, *export, "--svg", "a.svg", "--size", "120x60")
+    head, first, *_ = (copy.parent / "rows.csv").read_text(encoding="utf-8").splitlines()
+    row = dict(zip(head.split(","), first.split(","), strict=True))
+    assert float(row["double"]) == pytest.approx(2 * float(row["loss"]), rel=1e-6)
+    assert "twice" in (copy.parent / "a.svg").read_text(encoding="utf-8")
+
+
+def test_an_event(copy: Path) -> None:
+    """Emitted at each epoch's end: it is recorded, and told in a timeline and headless."""
+    struct = """class Halfway(Event, frozen=True, kw_only=True, tag="halfway"):
+    of: int
+
+    def told(self) -> str:
+        return f"half of {self.of} epochs are done"
+
+
+AnyEvent = (
+    Halfway
+    | Started"""
+    put(copy / "engine/protocol/events.py", "AnyEvent = (\n    Started", struct)
+    closed = "        meter.begin_epoch()\n"
+    emitted = "        if 2 * trainer.epochs_done == trainer.config.epochs:\n"
+    emitted += "            self._report.emit(events.Halfway, of=trainer.config.epochs)\n"
+    put(copy / "engine/session/epoch_end.py", closed, f"{closed}{emitted}")
+    said = ran(copy, "-m", "trainconsole.tui", "--preset", "iris", "--set", "epochs=4", "--no-ui")
+    assert "step 12  half of 4 epochs are done" in said
+    ran(copy, "-m", "trainconsole.tui", "export", "last", "--svg", "a.svg", "--size", "160x60")
+    assert "half" in (copy.parent / "a.svg").read_text(encoding="utf-8")
+
+
+def test_a_knob(copy: Path) -> None:
+    """Its entry, its field, what it does: then `set`, the form and the acknowledgement know it."""
+    entry = 'Knob("boost", ("regularisation", "boost"), "scales the loss", "a number from 0"),'
+    first = '        Knob(\n            "l1",'
+    put(copy / "engine/config/knobs.py", first, f"        {entry}\n{first}")
+    field = "    l1: NonNegative = 0.0\n"
+    put(copy / "engine/config/run.py", field, f"{field}    boost: NonNegative = 1.0\n")
+    used = "        self.scaler.scale(loss).backward()"
+    put(copy / "engine/training/trainer.py", used, f"        loss = loss * regularisation.boost\n{used}")
+    words = ("--preset", "iris", "--set", "epochs=2", "--no-ui", "--at", "step 3: set boost 2")
+    said = ran(copy, "-m", "trainconsole.tui", *words)
+    assert "set boost 2" in said
+    assert "1 -> 2" in said
+    shown = "from trainconsole.tui.forms.knobs import knob_fields; print([f.name for f in knob_fields({})])"
+    assert "'boost'" in ran(copy, "-c", shown)

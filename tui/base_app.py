@@ -7,13 +7,34 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
+from textual.theme import Theme
 
 from trainconsole.engine.common.escapes import harmless
-from trainconsole.tui import ascii_fallback
+from trainconsole.tui import ascii_fallback, theme
 from trainconsole.tui.key_queue import KeysInTurn
-from trainconsole.tui.theme import THEME
 
 Result = TypeVar("Result")
+
+THEME = Theme(
+    name="trainconsole",
+    primary=theme.TRAIN,
+    secondary=theme.RATE,
+    accent=theme.VALIDATION,
+    warning=theme.BAD,
+    error="#ff5f5f",
+    success=theme.RATE,
+    foreground=theme.TEXT,
+    background=theme.BACKGROUND,
+    surface=theme.SURFACE,
+    panel=theme.PANEL,
+    dark=True,
+    variables={
+        "border": "#444444",
+        "border-blurred": "#303030",
+        "footer-key-foreground": theme.TRAIN,
+        "block-cursor-text-style": "none",
+    },
+)
 
 
 class TextFilter(LineFilter):

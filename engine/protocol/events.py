@@ -27,6 +27,11 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
     seq: Annotated[int, Meta(ge=-1, le=2**62)] = -1
     time: Moment = 0.0
 
+    def told(self) -> str:
+        """What timeline and headless run say of it in one line, where neither has words of its own for it;
+        "" for nothing."""
+        return ""
+
 
 class Layer(Struct, frozen=True, kw_only=True):
     """One row of the layer table; `shape` is that of the output for one sample."""

@@ -15,7 +15,6 @@ from bench.table import Row, row
 from trainconsole.engine.protocol.status import Status
 from trainconsole.engine.record.metric_rows import ROW, Rows
 from trainconsole.tui.plotting.axes import Limits
-from trainconsole.tui.plotting.columns import Quantity
 from trainconsole.tui.plotting.curve_image import pictured
 from trainconsole.tui.plotting.view import View
 from trainconsole.tui.state.feed import Feed
@@ -33,7 +32,7 @@ ARRAYS = 8 + 8 + 4 * 4 + 4 * 24 / 31
 """Bytes a step: the columns that the console keeps, and the sums above four of them."""
 NEW = 500
 """Rows between two frames."""
-Sizes = dict[Quantity, tuple[int, int]]
+Sizes = dict[str, tuple[int, int]]
 SIZES: Sizes = {
     "loss": (82, 15),
     "metric": (82, 15),
@@ -42,7 +41,7 @@ SIZES: Sizes = {
 }
 """The curves of a terminal of 120 by 40."""
 ENLARGED: Sizes = {"loss": (120, 34)}
-Kept = dict[Quantity, Limits]
+Kept = dict[str, Limits]
 
 
 def rows() -> Iterator[Row]:

@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from support.piloting import Steps, pilot
-from trainconsole.tui.theme import THEME
+from trainconsole.tui.base_app import THEME
 
 __all__ = ["OPEN", "Stage", "Steps", "lines", "presses", "stage", "wait"]
 

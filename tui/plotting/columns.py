@@ -1,18 +1,15 @@
 """What a curve shows in a window, reduced to columns of dots: numbers still, no cells. Knows no Textual."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from trainconsole.engine.record.metric_rows import Floats, Indices
 from trainconsole.tui.plotting.canvas import Dots
+from trainconsole.tui.plotting.curves import CURVES
 from trainconsole.tui.plotting.view import View
 from trainconsole.tui.state.scene import Scene
 
-Quantity = Literal["loss", "metric", "lr", "grad_norm"]
-SMOOTHED = ("loss", "metric", "grad_norm")
-WITH_VALIDATION = ("loss", "metric")
 PIECES = 12
 """Of what was undone, the newest pieces are drawn."""
 SAMPLES = 16
@@ -49,7 +46,7 @@ class Survey:
         return (float(values.min()), float(values.max())) if len(values) else None
 
 
-def surveyed(scene: Scene, view: View, quantity: Quantity, dots: int) -> Survey:
+def surveyed(scene: Scene, view: View, quantity: str, dots: int) -> Survey:
     """Look at one quantity in `dots` columns. Costs the same for any number of steps."""
     track, bounds = scene.track, view.bounds(scene.reach(view.axis))
     axis, edges = scene.edges(view.axis, np.linspace(*bounds, dots + 1))
@@ -63,12 +60,12 @@ def surveyed(scene: Scene, view: View, quantity: Quantity, dots: int) -> Survey:
         raw=envelope,
         line=_smoothed(scene, quantity, places, window, raw.low) if window > 1 else envelope,
         smooth=window > 1,
-        bad=(places[1:] - places[:-1] > raw.count) & (quantity == "loss"),
+        bad=(places[1:] - places[:-1] > raw.count) & CURVES[quantity].bad,
         abandoned=tuple(
             (piece.low, piece.high) for piece in track.abandoned_envelopes(quantity, axis, edges, PIECES)
         ),
         validation=_points(scene, view, _validation(scene, quantity), bounds, dots),
-        ahead=_ahead(scene, view, bounds, dots) if quantity == "lr" else _nothing(),
+        ahead=_ahead(scene, view, bounds, dots) if CURVES[quantity].ahead else _nothing(),
         best=_points(scene, view, _best(scene, quantity), bounds, dots),
         marks=_marks(scene, view, bounds, dots),
         steps=track.take("step", ends).astype(np.int64) if len(track) else np.zeros(0, np.int64),
@@ -76,12 +73,12 @@ def surveyed(scene: Scene, view: View, quantity: Quantity, dots: int) -> Survey:
     )
 
 
-def mean_over(scene: Scene, view: View, quantity: Quantity) -> int:
+def mean_over(scene: Scene, view: View, quantity: str) -> int:
     """The number of steps that one value of the line is the mean of; a learning rate is not smoothed."""
-    return view.mean_over(scene.steps) if quantity in SMOOTHED else 1
+    return view.mean_over(scene.steps) if CURVES[quantity].smoothed else 1
 
 
-def read(scene: Scene, view: View, quantity: Quantity, step: float) -> float:
+def read(scene: Scene, view: View, quantity: str, step: float) -> float:
     """The value of the line at a step; NaN where there is none."""
     track, window = scene.track, mean_over(scene, view, quantity)
     place = int(track.places("step", np.array([step]))[0]) - 1
@@ -93,12 +90,12 @@ def read(scene: Scene, view: View, quantity: Quantity, step: float) -> float:
     return float(track.smoothed(quantity, np.array([place]), window)[0])
 
 
-def named(scene: Scene, quantity: Quantity) -> str:
+def named(scene: Scene, quantity: str) -> str:
     """The name that validation results have the quantity under."""
-    return scene.metric if quantity == "metric" else quantity
+    return quantity if CURVES[quantity].title else scene.metric
 
 
-def _smoothed(scene: Scene, quantity: Quantity, places: Indices, window: int, raw: Floats) -> Envelope:
+def _smoothed(scene: Scene, quantity: str, places: Indices, window: int, raw: Floats) -> Envelope:
     """The smallest and largest trailing mean of each column, NaN where `raw` is: it has no value of its own.
 
     The means at rows half a window apart stand for all between them, so that no value goes unseen.
@@ -113,16 +110,16 @@ def _smoothed(scene: Scene, quantity: Quantity, places: Indices, window: int, ra
     return np.fmin.reduce(means, axis=1), np.fmax.reduce(means, axis=1)
 
 
-def _validation(scene: Scene, quantity: Quantity) -> list[tuple[int, float]]:
-    if quantity not in WITH_VALIDATION:
+def _validation(scene: Scene, quantity: str) -> list[tuple[int, float]]:
+    if not CURVES[quantity].validated:
         return []
     name = named(scene, quantity)
     return [(step, values.get(name, np.nan)) for step, values in scene.validation]
 
 
-def _best(scene: Scene, quantity: Quantity) -> list[tuple[int, float]]:
+def _best(scene: Scene, quantity: str) -> list[tuple[int, float]]:
     best = scene.best
-    if best is None or quantity not in WITH_VALIDATION or best[2] != named(scene, quantity):
+    if best is None or not CURVES[quantity].validated or best[2] != named(scene, quantity):
         return []
     return [best[:2]]
 

@@ -12,7 +12,7 @@ from trainconsole.engine.record.metric_rows import Indices
 from trainconsole.tui.plotting import axes
 from trainconsole.tui.plotting.axes import Limits
 from trainconsole.tui.plotting.canvas import SPACE, Canvas, Chars, Pen, Pens
-from trainconsole.tui.plotting.columns import Quantity, Survey, surveyed
+from trainconsole.tui.plotting.columns import Survey, surveyed
 from trainconsole.tui.plotting.legend import lettered, written
 from trainconsole.tui.plotting.paint import plotted
 from trainconsole.tui.plotting.view import View
@@ -46,7 +46,7 @@ class Picture:
 def pictured(
     scene: Scene,
     view: View,
-    quantity: Quantity,
+    quantity: str,
     size: tuple[int, int],
     *,
     previous: Limits | None = None,

@@ -6,20 +6,20 @@ import numpy as np
 
 from trainconsole.tui.plotting import axes
 from trainconsole.tui.plotting.canvas import Canvas, Pen
-from trainconsole.tui.plotting.columns import Quantity, Survey, mean_over, named, read
+from trainconsole.tui.plotting.columns import Survey, mean_over, named, read
+from trainconsole.tui.plotting.curves import CURVES
 from trainconsole.tui.plotting.view import View
 from trainconsole.tui.state.scene import Scene
 from trainconsole.tui.text.format import harmless
 
 Text = list[tuple[str, Pen]]
-NAMES = {"lr": "learning rate", "grad_norm": "gradient norm"}
 
 
-def lettered(sheet: Canvas, scene: Scene, view: View, quantity: Quantity, survey: Survey) -> None:
+def lettered(sheet: Canvas, scene: Scene, view: View, quantity: str, survey: Survey) -> None:
     """Upon the border: name, value and legend above, what is drawn over what below."""
     width = sheet.width
     left: list[Text] = [
-        [(f" {NAMES.get(quantity) or harmless(named(scene, quantity))} ", Pen.NAME)],
+        [(f" {CURVES[quantity].title or harmless(named(scene, quantity))} ", Pen.NAME)],
         [(f" {axes.value(read(scene, view, quantity, scene.done))} ", Pen.VALUE)],
     ]
     right = _readout(scene, view, quantity) if view.cursor is not None else _legend(scene, quantity, survey)
@@ -34,21 +34,19 @@ def lettered(sheet: Canvas, scene: Scene, view: View, quantity: Quantity, survey
         written(sheet, width - 2 - len(notes), sheet.height - 1, [(notes, Pen.LABEL)])
 
 
-def _legend(scene: Scene, quantity: Quantity, survey: Survey) -> list[Text]:
+def _legend(scene: Scene, quantity: str, survey: Survey) -> list[Text]:
     """What the lines are, the most important first."""
-    found: list[Text] = []
-    if quantity == "lr":
-        found += [[(" so far ", Pen.LABEL), ("━ ", Pen.LINE)]]
-        found += [[(" to come ", Pen.LABEL), ("┄ ", Pen.AHEAD)]] if scene.ahead else []
-    elif quantity != "grad_norm":
-        found += [[(" train ", Pen.LABEL), ("━ ", Pen.LINE)]]
-        found += [[(" val ", Pen.LABEL), ("● ", Pen.POINT)]] if len(survey.validation[0]) else []
-    if survey.abandoned:
-        found += [[(" undone ", Pen.LABEL), ("┄ ", Pen.ABANDONED)]]
-    return found
+    curve = CURVES[quantity]
+    known = (
+        (curve.train, "━", Pen.LINE, bool(curve.train)),
+        ("to come", "┄", Pen.AHEAD, curve.ahead and bool(scene.ahead)),
+        ("val", "●", Pen.POINT, bool(len(survey.validation[0]))),
+        ("undone", "┄", Pen.ABANDONED, bool(survey.abandoned)),
+    )
+    return [[(f" {name} ", Pen.LABEL), (f"{sign} ", pen)] for name, sign, pen, shown in known if shown]
 
 
-def _readout(scene: Scene, view: View, quantity: Quantity) -> list[Text]:
+def _readout(scene: Scene, view: View, quantity: str) -> list[Text]:
     """What the cursor reads: step, raw and smoothed value, and the validation that is nearest."""
     row = scene.track.at(view.cursor or 0)
     if row is None:
@@ -57,15 +55,15 @@ def _readout(scene: Scene, view: View, quantity: Quantity) -> list[Text]:
         [(f" step {row['step']:,.0f} ", Pen.CURSOR)],
         [(f" {axes.value(row[quantity])} ", Pen.VALUE)],
     ]
-    if quantity != "lr" and view.smoothing != "off":
+    if CURVES[quantity].smoothed and view.smoothing != "off":
         found.append([(f" mean {axes.value(read(scene, view, quantity, row['step']))} ", Pen.LABEL)])
-    if quantity in ("loss", "metric") and scene.validation:
+    if CURVES[quantity].validated and scene.validation:
         step, values = min(scene.validation, key=lambda point: abs(point[0] - row["step"]))
         found.append([(f" val {axes.value(values.get(named(scene, quantity)))} at {step:,} ", Pen.POINT)])
     return found
 
 
-def _notes(scene: Scene, view: View, quantity: Quantity) -> str:
+def _notes(scene: Scene, view: View, quantity: str) -> str:
     """Axis, smoothing and scale."""
     window = mean_over(scene, view, quantity)
     parts = [view.axis, *([f"mean of {window:,}"] if window > 1 else []), *(["log"] if view.log_y else [])]

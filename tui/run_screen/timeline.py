@@ -18,6 +18,7 @@ COLOURS: Mapping[Kind, str] = {
     "paused": BEST,
     "resumed": RATE,
     "warning": BAD,
+    "told": TEXT,
     "ended": TRAIN,
 }
 SIGNS: Mapping[Kind, str] = {
@@ -30,6 +31,7 @@ SIGNS: Mapping[Kind, str] = {
     "paused": "‖",
     "resumed": "▸",
     "warning": "!",
+    "told": "▸",
     "ended": "■",
 }
 

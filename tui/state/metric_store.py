@@ -7,10 +7,20 @@ from typing import Literal
 
 import numpy as np
 
-from trainconsole.engine.record.metric_rows import Column, Floats, Growing, Indices, Pyramid, Rows, Summary
+from trainconsole.engine.record.metric_rows import (
+    ROW,
+    Column,
+    Floats,
+    Growing,
+    Indices,
+    Pyramid,
+    Rows,
+    Summary,
+)
 from trainconsole.engine.runs.branches import Fork, Spans, spans
 
-CURVES = ("loss", "metric", "lr", "grad_norm")
+CURVES = tuple(name for name in ROW.names or () if ROW[name] == np.float32)
+"""Columns of the record that are drawn."""
 """The columns that are drawn over steps or time."""
 BLOCK = 1 << 15
 """Rows that are taken apart at a time: the six columns of one block come out of the processor's cache."""

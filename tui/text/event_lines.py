@@ -44,6 +44,8 @@ def _lines(event: Event, width: int) -> Iterator[str]:
             yield from _wrapped(f"warning: {event.why}", width)
         case events.Interrupted():
             yield f"{event.signal} at step {event.step:,}: saved {event.checkpoint}"
+        case _ if text := event.told():
+            yield from _wrapped(f"{_step(event)}  {text}", width)
 
 
 def six(value: float | None) -> str:

@@ -10,7 +10,17 @@ from trainconsole.tui.text.event_lines import six, told
 from trainconsole.tui.text.format import effect, harmless, number, rate
 
 Kind = Literal[
-    "requested", "applied", "rejected", "epoch", "best", "evaluated", "paused", "resumed", "warning", "ended"
+    "requested",
+    "applied",
+    "rejected",
+    "epoch",
+    "best",
+    "evaluated",
+    "paused",
+    "resumed",
+    "warning",
+    "told",
+    "ended",
 ]
 
 ON_REQUEST = "on request"
@@ -80,7 +90,7 @@ def _entry(event: AnyEvent) -> Entry | None:
         case events.Failed():
             return Entry("ended", "failed", event.reason)
         case _:
-            return None
+            return Entry("told", event.told()) if event.told() else None
 
 
 def _epoch_kind(event: events.EpochEnded) -> Kind:

@@ -21,8 +21,8 @@ from trainconsole.tui import theme
 from trainconsole.tui.ascii_fallback import AsciiFilter
 from trainconsole.tui.plotting.axes import Limits
 from trainconsole.tui.plotting.canvas import SPACE, Dots, Pen
-from trainconsole.tui.plotting.columns import Quantity
 from trainconsole.tui.plotting.curve_image import Look, Picture, pictured
+from trainconsole.tui.plotting.curves import CurveKind
 from trainconsole.tui.plotting.view import View
 from trainconsole.tui.state.scene import Scene
 from trainconsole.tui.widgets.cached_lines import Kept
@@ -39,18 +39,12 @@ COLORS = {
     Pen.MARK: "#4e4e4e",
     Pen.REFUSED: theme.MUTED,
     Pen.ABANDONED: theme.ABANDONED,
-    Pen.RAW: theme.TRAIN_RAW,
     Pen.AHEAD: theme.RATE_AHEAD,
     Pen.VALIDATION: theme.VALIDATION,
-    Pen.LINE: theme.TRAIN,
     Pen.POINT: theme.VALIDATION,
     Pen.BEST: theme.BEST,
     Pen.BAD: theme.BAD,
     Pen.CURSOR: theme.TEXT,
-}
-OWN = {
-    "lr": {Pen.LINE: theme.RATE},
-    "grad_norm": {Pen.LINE: theme.GRADIENT, Pen.RAW: "#875f87"},
 }
 BOLD = (Pen.VALUE, Pen.LINE, Pen.POINT, Pen.BEST)
 
@@ -67,20 +61,16 @@ class Tile(Kept):
 
 
 class Curve(Kept):
-    """One quantity over steps, epochs or time: `show` draws it. The class -active says that it has the keys.
-
-    A `small` one is low and narrow.
-    """
+    """One curve over steps, epochs or time: `show` draws it. The class -active says that it has the keys."""
 
     DEFAULT_CSS = """
     Curve { layout: horizontal; width: 1fr; height: 1fr; overflow: hidden; }
     """
     can_focus = False
 
-    def __init__(self, quantity: Quantity, *, small: bool = False, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.quantity: Quantity = quantity
-        self.small = small
+    def __init__(self, kind: CurveKind) -> None:
+        super().__init__(id=kind.column)
+        self.kind = kind
         self._seen: tuple[Scene, View] | None = None
         self._drawn: tuple[object, ...] = ()
         self._picture: Picture | None = None
@@ -92,7 +82,7 @@ class Curve(Kept):
         self._tiles: tuple[Size | None, list[tuple[Tile, int, int]]] = (None, [])
 
     def compose(self) -> ComposeResult:
-        yield from (Tile() for _ in range(SMALL_TILES if self.small else TILES))
+        yield from (Tile() for _ in range(SMALL_TILES if self.kind.small else TILES))
 
     def show(self, scene: Scene, view: View) -> None:
         """Draw a scene; only what differs from what is on the screen is sent."""
@@ -126,12 +116,12 @@ class Curve(Kept):
         return Strip(runs, len(text)).adjust_cell_length(width, self._style(Pen.BLANK))
 
     def _draw(self, scene: Scene, view: View, size: tuple[int, int]) -> None:
-        key = (self.quantity, view.axis, view.window, view.log_y, view.following)
+        key = (self.kind.column, view.axis, view.window, view.log_y, view.following)
         if key != self._key:
             self._key, self._limits = key, None
         old = self._picture
         look = Look(color=not self.app.no_color, ascii=self._ascii)
-        new = pictured(scene, view, self.quantity, size, previous=self._limits, look=look)
+        new = pictured(scene, view, self.kind.column, size, previous=self._limits, look=look)
         self._picture, self._limits = new, new.limits
         active, self._active = self._active, self.has_class("-active")
         if old is None or old.chars.shape != new.chars.shape:
@@ -172,7 +162,7 @@ class Curve(Kept):
         self._styles.clear()
 
     def _made(self, pen: Pen, background: RichColor) -> Style:
-        color = OWN.get(self.quantity, {}).get(pen) or COLORS.get(pen, theme.TEXT)
+        color = {Pen.LINE: self.kind.line, Pen.RAW: self.kind.raw}.get(pen) or COLORS.get(pen, theme.TEXT)
         if self._active and pen == Pen.BORDER:
             color = theme.TRAIN
         bold = pen in BOLD or (self._active and pen == Pen.NAME)

@@ -9,13 +9,12 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from trainconsole.tui import keys
+from trainconsole.tui.plotting.curves import CURVES, MAIN, SMALL
 from trainconsole.tui.plotting.view import View
 from trainconsole.tui.state.scene import Reach, Scene
 from trainconsole.tui.widgets.cached_lines import Column, Row
 from trainconsole.tui.widgets.curve import Curve
 
-MAIN = ("loss", "metric")
-SMALL = ("lr", "grad_norm")
 TWO, ALL = 20, 26
 """Lines from which on two curves, or all, have room."""
 NARROW_TWO = 26
@@ -35,23 +34,22 @@ class Curves(Column, can_focus=True):
         super().__init__(id="curves")
         self.view = View()
         self.enlarged = False
-        self.active = "loss"
+        self.active = MAIN[0]
         self.narrow = False
         self._scene: Scene | None = None
+        self._known: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
-        yield Curve("loss", id="loss")
-        yield Curve("metric", id="metric")
+        yield from (Curve(CURVES[name]) for name in MAIN)
         with Row(id="small"):
-            yield Curve("lr", id="lr", small=True)
-            yield Curve("grad_norm", id="grad_norm", small=True)
+            yield from (Curve(CURVES[name]) for name in SMALL)
 
     def show(self, scene: Scene) -> None:
         """Draw `scene` in the view there is."""
-        if self._scene is None or measures_gradients(scene) != measures_gradients(self._scene):
-            self._scene = scene
-            self.fit()
         self._scene = scene
+        if (known := recorded(scene)) != self._known:
+            self._known = known
+            self.fit()
         for name in self.shown:
             self.query_one(f"#{name}", Curve).show(scene, self.view)
 
@@ -72,8 +70,7 @@ class Curves(Column, can_focus=True):
     @property
     def known(self) -> tuple[str, ...]:
         """The curves of this run."""
-        gradients = self._scene is not None and measures_gradients(self._scene)
-        return (*MAIN, *(name for name in SMALL if name != "grad_norm" or gradients))
+        return recorded(self._scene)
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -155,7 +152,11 @@ class Curves(Column, can_focus=True):
         self.post_message(self.Moved())
 
 
-def measures_gradients(scene: Scene) -> bool:
-    """Whether the gradient norm is recorded: it is nan where it is not."""
-    last = scene.track.last
-    return last is not None and not math.isnan(last["grad_norm"])
+def recorded(scene: Scene | None) -> tuple[str, ...]:
+    """The curves of a run: where one need not be there, its values are nan."""
+    last = scene.track.last if scene is not None else None
+    return tuple(
+        name
+        for name, kind in CURVES.items()
+        if kind.always or (last is not None and not math.isnan(last[name]))
+    )

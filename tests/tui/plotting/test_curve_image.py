@@ -12,12 +12,13 @@ from trainconsole.engine.record.metric_rows import ROW
 from trainconsole.engine.runs.branches import Fork
 from trainconsole.tui.plotting.canvas import Pen
 from trainconsole.tui.plotting.curve_image import GUTTER, Look, pictured
+from trainconsole.tui.plotting.curves import CURVES
 from trainconsole.tui.plotting.view import View
 from trainconsole.tui.state.metric_store import Track
 from trainconsole.tui.state.scene import Mark, Scene
 
 RAW = View(smoothing="off")
-QUANTITIES = ("loss", "metric", "lr", "grad_norm")
+QUANTITIES = tuple(CURVES)
 
 
 def text(picture):

@@ -9,6 +9,7 @@ from textual.app import App
 
 from trainconsole.engine.runs.branches import Fork
 from trainconsole.tui.plotting.curve_image import pictured
+from trainconsole.tui.plotting.curves import CURVES
 from trainconsole.tui.plotting.view import View
 from trainconsole.tui.state.metric_store import Track
 from trainconsole.tui.state.scene import Scene
@@ -17,7 +18,7 @@ from trainconsole.tui.widgets.curve import Curve, Tile
 
 class Shown(App[None]):
     def compose(self):
-        yield Curve("loss", id="loss")
+        yield Curve(CURVES["loss"])
 
 
 def screen(app):
