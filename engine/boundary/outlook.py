@@ -1,26 +1,22 @@
 """Where a schedule that was chosen in mid-run leads, in words: what its name does not tell."""
 
-from trainconsole.engine.config.schedules import Constant, OneCycle, ReduceOnPlateau
-from trainconsole.engine.schedule import rate_plan
+from trainconsole.engine.config.schedules import Constant, ReduceOnPlateau
+from trainconsole.engine.schedule import rate_ahead, rate_plan
 from trainconsole.engine.schedule.rate_plan import Position
 from trainconsole.engine.training import watched_metric
 from trainconsole.engine.training.trainer import Trainer
 
 
 def of(trainer: Trainer) -> str:
-    """The rate of the last update and, of a one-cycle, its peak; what a plateau watches."""
+    """How far the rate still rises, and the one of the last update; what a plateau watches."""
     schedule = trainer.config.schedule
     if isinstance(schedule, Constant):
         return ""
     if isinstance(schedule, ReduceOnPlateau):
         return f"watches the {part(trainer)} {watched_metric.of_plateau(schedule, trainer.config)}"
     last = f"{rate_plan.rate(trainer.plan, _last(trainer)):.3g} at the end"
-    if not isinstance(schedule, OneCycle):
-        return f"then {last}"
-    highest, after = rate_plan.peak(trainer.plan)
-    in_steps = schedule.unit == "step"
-    when = f"at step {trainer.plan.origin.step + after:.0f}" if in_steps else f"after {after:.3g} epochs"
-    return f"peaks at {highest:.3g} {when}, then {last}"
+    rises = rate_ahead.rises(trainer.plan, trainer.position, trainer.end)
+    return f"{rises}, then {last}" if rises else f"then {last}"
 
 
 def part(trainer: Trainer) -> str:

@@ -22,8 +22,8 @@ SAID = {
     "lr 0.01": "",
     "schedule constant": "",
     "schedule cosine": "then 5.58e-06 at the end",
-    "schedule one_cycle": "peaks at 0.001 at step 8, then 4e-09 at the end",
-    "schedule one_cycle max_lr=0.5": "peaks at 0.5 at step 8, then 2e-06 at the end",
+    "schedule one_cycle": "rises to 0.000994 at step 9, then 4e-09 at the end",
+    "schedule one_cycle max_lr=0.5": "rises to 0.497 at step 9, then 2e-06 at the end",
     "schedule reduce_on_plateau": "watches the validation loss",
     "schedule reduce_on_plateau metric=accuracy": "watches the validation accuracy",
     "optimizer adamw": "both moments and the step count carried over; "

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -7,25 +5,20 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.class_weight import compute_class_weight
+from support.loading import loaded
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config.data import (
-    AnyData,
     Classification,
     Diabetes,
     Digits,
     Iris,
     Split,
 )
-from trainconsole.engine.data.load import Data, load
 from trainconsole.engine.data.scaling import Scaling, fit
 
 CPU = torch.device("cpu")
 IRIS = Split(seed=42, stratify_test=False, test=0.2, validation=0.2)
-
-
-def loaded(config: AnyData, seed: int = 0) -> Data:
-    return load(config, seed, Path("unused"), CPU)
 
 
 def test_iris_is_split_and_standardised_as_sklearn_does():
@@ -45,7 +38,7 @@ def test_iris_is_split_and_standardised_as_sklearn_does():
 
 def test_run_seed_splits_unless_the_split_has_its_own():
     def first(seed: int, split: Split) -> torch.Tensor:
-        return loaded(Iris(split=split), seed).train.inputs
+        return loaded(Iris(split=split), seed=seed).train.inputs
 
     assert not torch.equal(first(1, Split()), first(2, Split()))
     assert torch.equal(first(1, Split(seed=5)), first(2, Split(seed=5)))

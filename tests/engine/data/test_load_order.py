@@ -1,32 +1,27 @@
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from support.loading import loaded
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config.data import (
-    AnyData,
     Digits,
     ImportedData,
     Iris,
     Split,
     Threshold,
 )
-from trainconsole.engine.data.load import Data, load
+from trainconsole.engine.data.load import Data
 from trainconsole.engine.data.loading.batches import DatasetSource, StreamSource
 
 CPU = torch.device("cpu")
 IRIS = Split(seed=42, stratify_test=False, test=0.2, validation=0.2)
 
 
-def loaded(config: AnyData, seed: int = 0) -> Data:
-    return load(config, seed, Path("unused"), CPU)
-
-
 def test_fingerprint_tells_data_and_splits_apart():
     prints = {
-        loaded(config, seed).fingerprint
+        loaded(config, seed=seed).fingerprint
         for seed in (0, 1)
         for config in (Iris(), Digits(), Iris(limit=100), Threshold())
     }
