@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from support.process import only_run, trainconsole
+from support.emulator import Emulator
+from support.process import end, only_run, rows_there, start, trainconsole, wait_for
 from support.running import config
-from support.terminal import Terminal, end, rows_there, start, wait_for
 
 from trainconsole.engine.checkpoints import checkpoint
 from trainconsole.engine.host.spawn import has_ended, start_detached
@@ -66,14 +66,14 @@ def test_a_signal_saves_and_leaves(tmp_path, number, code):
 
 
 def test_ctrl_c_at_the_keyboard_says_what_was_saved(tmp_path):
-    with Terminal(*LONG, cwd=tmp_path) as terminal:
-        terminal.read_until(lambda sent: re.search(r"epoch +5 ", sent) is not None)
-        terminal.press_ctrl_c()
+    with Emulator(*LONG, cwd=tmp_path, width=80) as terminal:
+        terminal.until(lambda text: re.search(r"epoch +5 ", text) is not None)
+        terminal.press("\x03")
         assert terminal.end() == 130
-        left = "\n".join(terminal.left)
+        left = terminal.text
         assert "saved checkpoints/last.pt" in left
         assert "━" not in left
-        assert terminal.sent.rfind("\x1b[?25h") >= terminal.sent.rfind("\x1b[?25l")
+        assert terminal.sent.rfind(b"\x1b[?25h") >= terminal.sent.rfind(b"\x1b[?25l")
     assert "Traceback" not in left
 
 

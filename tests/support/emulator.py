@@ -22,6 +22,8 @@ from support.process import PATIENCE, command, environment
 KEYS = {"enter": "\r", "escape": "\x1b", "tab": "\t", "up": "\x1b[A", "down": "\x1b[B", "ctrl+p": "\x10"}
 UNKNOWN = re.compile(rb"\x1b\[<u|\x1b\[>\d*u|\x1b\[\?\d+\$p")
 """Sequences that the emulator does not know and would print."""
+CODES = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|\x1b[=>78]|\x1b\][^\x07]*\x07")
+COLOUR = re.compile(r"\x1b\[[0-9;]*(?:3[0-9]|4[0-9]|9[0-7]|10[0-7])[0-9;]*m")
 
 
 class Emulator:
@@ -133,3 +135,8 @@ class Emulator:
 
     def _size(self, width: int, height: int) -> None:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
+
+def plain(sent: str) -> str:
+    """Without control codes."""
+    return CODES.sub("", sent)

@@ -1,10 +1,13 @@
 """Running the real command as a process: every wait is bounded, nothing is left behind."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,3 +68,37 @@ def train(*args: str, cwd: Path, **env: str) -> Ended:
 def only_run(cwd: Path) -> Path:
     (run,) = (cwd / "runs").iterdir()
     return run
+
+
+def start(*args: str, cwd: Path, **options: object) -> "subprocess.Popen[str]":
+    """The real command, running, without a terminal; stdout and stderr are pipes unless said otherwise."""
+    settings: dict[str, object] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
+        command(*args), cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, text=True, **settings
+    )
+
+
+def wait_for(what: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
+    """Until `what()`; fails when the process ends before, or after PATIENCE seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert time.monotonic() < deadline, "stuck"
+        time.sleep(0.02)
+
+
+def rows_there(cwd: Path) -> int:
+    """Rows that the only run in `cwd`/runs has written so far."""
+    return sum(file.stat().st_size // 40 for file in cwd.glob("runs/*/metrics.bin"))
+
+
+def end(process: "subprocess.Popen[str]", number: int | None = None) -> tuple[int, str, str]:
+    """Send a signal if there is one; exit code, stdout and stderr."""
+    if number is not None:
+        process.send_signal(number)
+    try:
+        out, err = process.communicate(timeout=PATIENCE)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+    return process.returncode, out or "", err or ""

@@ -5,8 +5,8 @@ import re
 import subprocess
 
 import pytest
-from support.process import command, environment, only_run, trainconsole
-from support.terminal import COLOUR, Terminal, end, plain, rows_there, start, wait_for
+from support.emulator import COLOUR, Emulator, plain
+from support.process import command, end, environment, only_run, rows_there, start, trainconsole, wait_for
 
 from trainconsole.engine.checkpoints import checkpoint
 from trainconsole.engine.record import run_directory
@@ -73,15 +73,19 @@ def test_redirected_it_prints_a_line_an_epoch_and_the_result(tmp_path):
     assert log.count("another word") > 30
 
 
+TALL = 400
+"""Lines: nothing scrolls off."""
+
+
 def frames(sent, epochs):
     """The bar as it was drawn, time after time."""
     return [line for line in re.split(r"[\r\n]", plain(sent)) if re.search(rf"\b\d+/{epochs}\b", line)]
 
 
 def test_on_a_terminal_there_is_a_bar_and_nothing_of_it_is_left(tmp_path):
-    with Terminal(*IRIS, "--set", "epochs=250", cwd=tmp_path) as terminal:
+    with Emulator(*IRIS, "--set", "epochs=250", cwd=tmp_path, width=80, height=TALL) as terminal:
         assert terminal.end() == 0
-        sent, left = terminal.sent, terminal.left
+        sent, left = terminal.sent.decode(), terminal.lines
     drawn = frames(sent, 250)
     assert drawn, "no bar was drawn"
     assert max(map(len, drawn)) <= 80
@@ -100,20 +104,23 @@ def test_on_a_terminal_there_is_a_bar_and_nothing_of_it_is_left(tmp_path):
 
 
 def test_a_narrow_terminal_without_colour(tmp_path):
-    with Terminal(*IRIS, "--set", "epochs=250", cwd=tmp_path, width=40, NO_COLOR="1") as terminal:
+    with Emulator(
+        *IRIS, "--set", "epochs=250", cwd=tmp_path, width=40, height=TALL, NO_COLOR="1"
+    ) as terminal:
         assert terminal.end() == 0
-        assert COLOUR.search(terminal.sent) is None
-        drawn = frames(terminal.sent, 250)
+        sent, left = terminal.sent.decode(), terminal.lines
+        assert COLOUR.search(sent) is None
+        drawn = frames(sent, 250)
         assert drawn
         assert max(map(len, drawn)) <= 40
-        assert not frames("\n".join(terminal.left), 250)
-        assert any(line.startswith("run ") for line in terminal.left)
+        assert not frames("\n".join(left), 250)
+        assert any(line.startswith("run ") for line in left)
 
 
 def test_a_terminal_that_goes_away_does_not_end_training(tmp_path):
     """Also SIGHUP is survived: the session of the terminal gets one."""
-    with Terminal(*IRIS, "--set", "epochs=400", cwd=tmp_path) as terminal:
-        terminal.read_until(lambda sent: re.search(r"epoch +3 ", sent) is not None)
+    with Emulator(*IRIS, "--set", "epochs=400", cwd=tmp_path) as terminal:
+        terminal.until(lambda text: re.search(r"epoch +3 ", text) is not None)
         terminal.hang_up()
         assert terminal.process.wait(120) == 0
     assert whole(only_run(tmp_path)).reason == "completed"
