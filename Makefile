@@ -8,7 +8,7 @@ PRESET := $(if $(ARGS),,--preset digits)
 # Where there is no terminal, a run is headless.
 HEADLESS = $(if $(findstring --no-ui,$(ARGS)),,$(if $(findstring --preset,$(ARGS) $(PRESET)),--no-ui))
 
-.PHONY: all run test check bench docs dist fix clean
+.PHONY: all run test test-oldest check bench docs dist fix clean
 
 all: $(VENV)/installed
 
@@ -17,6 +17,10 @@ run: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+# The lowest versions that pyproject.toml allows, in an environment of their own. Pictures need exact versions of others.
+test-oldest: $(VENV)-oldest/installed
+	$(VENV)-oldest/bin/python -m pytest -n auto --dist worksteal -m 'not slow' --ignore tests/tui/test_snapshots.py $(ARGS)
 
 # The other libraries that are measured come with an extra of their own. ARGS: names of parts, --write.
 bench: $(VENV)/peers
@@ -47,8 +51,21 @@ $(VENV)/dependencies: pyproject.toml
 	touch $@
 
 # A strict editable install links single files: a file that is new or gone needs it again.
-$(VENV)/installed: $(VENV)/dependencies $(shell find engine presets tui -type d -not -name __pycache__)
+ROOMS := $(shell find engine presets tui -type d -not -name __pycache__)
+$(VENV)/installed: $(VENV)/dependencies $(ROOMS)
 	$(PIP) install --quiet --no-build-isolation --no-deps --editable . --config-settings editable_mode=strict
+	touch $@
+
+OLDEST := $(VENV)-oldest/bin/python -m pip --disable-pip-version-check install --quiet
+$(VENV)-oldest/dependencies: pyproject.toml tests/support/lowest.py
+	test -x $(VENV)-oldest/bin/python || $(PYTHON) -m venv $(VENV)-oldest
+	$(OLDEST) 'setuptools>=77' packaging
+	$(VENV)-oldest/bin/python tests/support/lowest.py > $(VENV)-oldest/requirements.txt
+	$(OLDEST) --requirement $(VENV)-oldest/requirements.txt
+	touch $@
+
+$(VENV)-oldest/installed: $(VENV)-oldest/dependencies $(ROOMS)
+	$(OLDEST) --no-build-isolation --no-deps --editable . --config-settings editable_mode=strict
 	touch $@
 
 # The pages of docs/ as a site, in build/site; a link that leads nowhere fails. An environment of its own.
@@ -71,4 +88,4 @@ dist:
 	bash tests/support/try_wheel.sh "$(PYTHON)" dist/*.whl
 
 clean:
-	rm -rf $(VENV) $(VENV)-docs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-docs $(VENV)-oldest build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

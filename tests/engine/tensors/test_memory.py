@@ -168,7 +168,11 @@ def peak(folder: Path, *hidden: int) -> int:
 
 
 def test_a_run_with_adam_takes_ten_times_its_weights(tmp_path):
-    """Weights, gradients, two averages: four; the best and a copy to be saved, each without gradients."""
+    """Weights, gradients, two averages: four; the best and a copy to be saved, each without gradients.
+
+    A torch that cannot leave out the values of what it reads holds one tensor more while it looks at a file.
+    """
+    most = 11 if hasattr(torch.serialization, "_is_meta_location") else 12
     wide = (4000, 6000)
     weights = 4 * (wide[0] * (4 + 1) + wide[1] * (wide[0] + 1) + 3 * (wide[1] + 1))
-    assert (peak(tmp_path, *wide) - peak(tmp_path, 4, 4)) / weights < 11
+    assert (peak(tmp_path, *wide) - peak(tmp_path, 4, 4)) / weights < most

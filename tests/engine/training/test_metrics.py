@@ -54,7 +54,7 @@ def test_regression_in_the_targets_own_units(seed, centre, rows, batch):
         part = slice(start, start + batch)
         tally.add(outputs[part], targets[part], torch.zeros(()))
     found = tally.result()
-    y, guess = targets.double(), outputs.double()
+    y, guess = targets.double().numpy(), outputs.double().numpy()
     assert found["mae"] == pytest.approx(7 * sk.mean_absolute_error(y, guess), rel=1e-6)
     assert found["rmse"] == pytest.approx(7 * sk.mean_squared_error(y, guess) ** 0.5, rel=1e-6)
     assert found["r2"] == pytest.approx(sk.r2_score(y, guess), rel=1e-6, abs=1e-6)

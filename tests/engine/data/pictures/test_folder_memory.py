@@ -58,5 +58,6 @@ def test_a_dataset_that_needs_it_is_told_a_key_that_there_is(tmp_path, pages):
     (tmp_path / "big.py").write_text(BIG)
     ended = with_tiny_shm(tmp_path, pages, "", 'batch_size = 4\n[data]\nname = "big:load"\nworkers = 1\n')
     assert ended.code in (1, 2)
-    assert "/dev/shm" in ended.err
+    # An older torch ends the loading process instead of raising there, and says so on a line of its own.
+    assert "/dev/shm" in ended.err or "insufficient shared memory (shm)" in ended.err
     assert "data.workers = 0" in ended.err
