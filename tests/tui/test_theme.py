@@ -6,7 +6,8 @@ import pytest
 from support.colour_vision import SIGHTS, apart, contrast, lab, seen
 
 from trainconsole.tui import theme
-from trainconsole.tui.widgets.curve import COLORS, OWN
+from trainconsole.tui.plotting.curves import CURVES
+from trainconsole.tui.widgets.curve import COLORS
 
 LINES = ("TRAIN", "VALIDATION", "RATE", "GRADIENT", "BEST", "BAD")
 DIM = ("TRAIN_RAW", "ABANDONED")
@@ -72,7 +73,7 @@ def test_what_is_dim_is_seen_behind_the_curves(sight, name):
 
 def test_a_terminal_with_256_colours_shows_the_same_ones():
     names = {value for value in vars(theme).values() if isinstance(value, str) and value[:1] == "#"}
-    drawn = {*COLORS.values(), *(hue for own in OWN.values() for hue in own.values())}
+    drawn = {*COLORS.values(), *(hue for kind in CURVES.values() for hue in (kind.line, kind.raw))}
     assert names | drawn <= CUBE | GREYS
     assert {colour(name) for name in LINES} <= CUBE
 
