@@ -1,4 +1,4 @@
-"""What `make test-oldest` installs: each library in the lowest version that pyproject.toml allows, and the test tools.
+"""What `make test-oldest` installs: the lowest versions that pyproject.toml allows, and the test tools.
 
 Run as a script: `python tests/support/lowest.py` prints the requirements, one a line.
 """
