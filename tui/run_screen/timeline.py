@@ -1,6 +1,7 @@
 """What has happened, the newest first: events in, text out."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from rich.text import Text
 
@@ -43,8 +44,14 @@ def timeline(entries: Sequence[Entry], width: int, height: int) -> list[Text]:
     for entry in entries:
         if len(lines) >= height:
             break
-        lines += _lines_of(entry, widest, width)
+        lines += _told(entry, widest, width)
     return lines[:height]
+
+
+@lru_cache(256)
+def _told(entry: Entry, widest: int, width: int) -> tuple[Text, ...]:
+    """Kept: most entries were there at the frame before, and each takes 10 us."""
+    return tuple(_lines_of(entry, widest, width))
 
 
 def _lines_of(entry: Entry, widest: int, width: int) -> Iterator[Text]:
