@@ -8,7 +8,7 @@ PRESET := $(if $(ARGS),,--preset digits)
 # Where there is no terminal, a run is headless.
 HEADLESS = $(if $(findstring --no-ui,$(ARGS)),,$(if $(findstring --preset,$(ARGS) $(PRESET)),--no-ui))
 
-.PHONY: all run test test-oldest check bench docs dist fix clean
+.PHONY: all run test test-oldest coverage check bench docs dist fix clean
 
 all: $(VENV)/installed
 
@@ -21,6 +21,14 @@ test: $(VENV)/installed
 # The lowest versions that pyproject.toml allows, in an environment of their own. Pictures need exact versions of others.
 test-oldest: $(VENV)-oldest/installed
 	$(VENV)-oldest/bin/python -m pytest -n auto --dist worksteal -m 'not slow' --ignore tests/tui/test_snapshots.py $(ARGS)
+
+# What the tests reach, in every process; pages in build/coverage/html. Slower than `make test`.
+coverage: $(VENV)/installed
+	rm -rf build/coverage
+	$(BIN)/coverage run -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage html --quiet
+	$(BIN)/coverage report
 
 # The other libraries that are measured come with an extra of their own. ARGS: names of parts, --write.
 bench: $(VENV)/peers
