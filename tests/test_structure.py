@@ -11,7 +11,7 @@ FILES = [
     for part in ("engine", "presets", "tui", "tests", "docs")
     for path in sorted((ROOT / part).rglob("*.py"))
 ]
-LINES, METHODS, ROOM = 300, 25, 14
+LINES, METHODS, ROOM = 300, 25, 13
 
 
 def test_no_file_is_longer_than_can_be_read() -> None:

@@ -48,9 +48,9 @@ class TrainingState(PlaceState, Weights):
 
     format: int
     optimizer: dict[str, Any]
-    scaler: NotRequired[dict[str, Any]]
+    scaler: dict[str, Any]
     epoch_means: NotRequired[list[float]]
-    random: NotRequired[State]
+    random: State
     classes: NotRequired[list[str]]
     scaling: NotRequired[dict[str, Any]]
     target_scaling: NotRequired[dict[str, Any]]

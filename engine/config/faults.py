@@ -1,8 +1,9 @@
 """What is wrong with a value that msgspec refuses: the place, and why, in our words. No torch."""
 
+import types
 from collections.abc import Iterator, Mapping, Sequence
 from operator import ge, gt, le, lt
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Struct, inspect
@@ -53,11 +54,8 @@ def structs(kind: Any) -> list[type[Struct]]:
     """Those that `kind`, which may be a union or annotated, is made of."""
     if isinstance(kind, type) and issubclass(kind, Struct):
         return [kind]
-    return [struct for part in get_args(kind) for struct in structs(part)] if _is_sum(kind) else []
-
-
-def _is_sum(kind: Any) -> bool:
-    return isinstance(inspect.type_info(kind), inspect.UnionType | inspect.StructType)
+    is_sum = get_origin(kind) in (Union, types.UnionType, Annotated)
+    return [struct for part in get_args(kind) for struct in structs(part)] if is_sum else []
 
 
 def _in_fields(raw: Mapping[str, Any], struct: type[Struct], where: str) -> Iterator[Fault | None]:

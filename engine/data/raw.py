@@ -65,8 +65,22 @@ class TensorRows:
             yield tensor.contiguous().view(-1).view(torch.uint8).numpy().data
 
 
+class _ByTarget:
+    """Of rows that are read one by one, the first target tells what all of them are."""
+
+    target: Tensor
+
+    @property
+    def kind(self) -> str:
+        return target_kind(self.target)
+
+    @property
+    def outputs(self) -> int:
+        return self.target.numel()
+
+
 @dataclass(frozen=True)
-class DatasetRows:
+class DatasetRows(_ByTarget):
     """A map-style dataset, read sample by sample: `target` is the first one's, `labels` int64 (N,) where they
     are known beforehand."""
 
@@ -79,14 +93,6 @@ class DatasetRows:
 
     def __len__(self) -> int:
         return len(self.dataset)  # type: ignore[arg-type]
-
-    @property
-    def kind(self) -> str:
-        return target_kind(self.target)
-
-    @property
-    def outputs(self) -> int:
-        return self.target.numel()
 
     def take(self, indices: Tensor) -> Self:
         """The rows at `indices`, int64 (n,)."""
@@ -116,7 +122,7 @@ class DatasetRows:
 
 
 @dataclass(frozen=True)
-class StreamRows:
+class StreamRows(_ByTarget):
     """An IterableDataset, of which `length` samples are an epoch."""
 
     dataset: IterableDataset[Any]
@@ -128,14 +134,6 @@ class StreamRows:
 
     def __len__(self) -> int:
         return self.length
-
-    @property
-    def kind(self) -> str:
-        return target_kind(self.target)
-
-    @property
-    def outputs(self) -> int:
-        return self.target.numel()
 
     @property
     def labels(self) -> None:

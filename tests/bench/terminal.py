@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from trainconsole.tui.cli.open_console import PACE
+from trainconsole.tui.cli.start import PACE
 
 WIDTH, HEIGHT = 120, 40
 PATIENCE = 120.0

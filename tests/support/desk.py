@@ -2,12 +2,16 @@
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 
 from support.hosting import until
 from trainconsole.engine.protocol.commands import Request
 from trainconsole.engine.protocol.status import Status
+from trainconsole.engine.transport import unix_socket
 from trainconsole.engine.transport.client import Client
 from trainconsole.engine.transport.server import Server
 
@@ -24,6 +28,17 @@ class Desk:
 
     def commands(self) -> list[str]:
         return [request.command for request in self.requests]
+
+
+@contextmanager
+def serving(desk: Desk, folder: Path) -> Iterator[Server]:
+    """A server before `desk`; `folder` leaves room for the path of a socket."""
+    server = Server(desk, unix_socket.socket_path(Path("desk"), os.getpid(), folder))
+    server.open()
+    try:
+        yield server
+    finally:
+        server.close()
 
 
 def talk(server: Server) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from support import run_models
 from trainconsole.engine.config.knobs import KNOBS
 from trainconsole.engine.config.schedules import AnySchedule, Cosine
 from trainconsole.engine.protocol.status import InForce, Status
@@ -33,21 +34,4 @@ def status(step: int = 500, schedule: AnySchedule | None = None, lr: float = 1e-
 
 STARTING = Status(pid=1, run="run")
 
-IN_FORCE = {
-    "optimizer": "adam",
-    "betas": [0.9, 0.999],
-    "eps": 1e-8,
-    "amsgrad": False,
-    "schedule": "cosine",
-    "epochs": EPOCHS,
-    "batch_size": 64,
-    "steps": END.step,
-    "weight_decay": 1e-4,
-    "l1": 0.0,
-    "clip.norm": 1.0,
-    "clip.value": None,
-    "dropout": 0.25,
-    "label_smoothing": 0.0,
-    "augment": 0.0,
-    "patience": 5,
-}
+IN_FORCE = run_models.IN_FORCE | {"optimizer": "adam", "epochs": EPOCHS, "steps": END.step}

@@ -199,9 +199,8 @@ def test_a_run_on_a_terminal_whose_classes_drive_it(tmp_path: Path) -> None:
 
 
 ALLOWED = {
-    "cli/echo.py": {"write"},
-    "cli/entry.py": {"write"},
     "cli/streams.py": {"write"},
+    "cli/entry.py": {"write"},
     "sets/downloads.py": {"print"},
     "host/main.py": {"print"},
 }

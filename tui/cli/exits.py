@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from trainconsole.engine.common.errors import UserError
-from trainconsole.tui.cli.echo import refusal, say
+from trainconsole.tui.cli.streams import refusal, say
 
 
 def fail(error: UserError | str, code: int = 2) -> NoReturn:

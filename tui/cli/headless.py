@@ -10,10 +10,9 @@ from trainconsole.engine.protocol.events import Event, Finished
 from trainconsole.engine.protocol.status import Status
 from trainconsole.engine.runs.launch import Launch
 from trainconsole.engine.transport import registry
-from trainconsole.tui.cli.echo import refusal
 from trainconsole.tui.cli.progress import LivePrinter, PlainPrinter
 from trainconsole.tui.cli.start import Conclude
-from trainconsole.tui.cli.streams import Stream
+from trainconsole.tui.cli.streams import Stream, refusal
 from trainconsole.tui.state.run_list import still_training
 from trainconsole.tui.text.final_report import result
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trainconsole.engine.common.errors import UserError
-from trainconsole.tui.cli.echo import refusal, say, tell
 from trainconsole.tui.cli.exits import user_errors
 from trainconsole.tui.cli.options import runs_dir_option
+from trainconsole.tui.cli.streams import refusal, say, tell
 
 if TYPE_CHECKING:
     from trainconsole.engine.transport.client import Client
@@ -44,8 +44,7 @@ def attach(runs_dir: Path, run: str | None) -> int:
     """Open the console on a live run (default: the newest), or on one that is over."""
     from trainconsole.engine.transport import registry
     from trainconsole.tui.cli.exits import need_terminal
-    from trainconsole.tui.cli.open_console import open_console
-    from trainconsole.tui.cli.start import again
+    from trainconsole.tui.cli.start import again, open_console
 
     need_terminal("'trainconsole runs' says how it stands, 'trainconsole ctl RUN WHAT' steers it")
 

@@ -10,16 +10,17 @@ import click
 
 from trainconsole.engine.common import signals
 from trainconsole.tui.cli import live_runs, recorded_runs
-from trainconsole.tui.cli.echo import Commands, say, tell
 from trainconsole.tui.cli.exits import fail, is_terminal, need_terminal, user_errors
 from trainconsole.tui.cli.options import (
     data_dir_option,
     default_data_dir,
     device_option,
+    json_option,
+    no_ui_option,
     runs_dir_option,
     threads_option,
 )
-from trainconsole.tui.cli.streams import occupy_standard
+from trainconsole.tui.cli.streams import Commands, occupy_standard, say, tell
 
 if TYPE_CHECKING:
     from trainconsole.engine.runs.launch import Launch
@@ -30,10 +31,8 @@ if TYPE_CHECKING:
 )
 @click.version_option(package_name="trainconsole")
 @click.option("--preset", metavar="NAME|FILE.toml", help="Start a run from a preset.")
-@click.option("--no-ui", is_flag=True, help="Headless: progress on stderr, result on stdout.")
-@click.option(
-    "--json", "as_json", is_flag=True, help="With --no-ui: stdout carries the events, one JSON line each."
-)
+@no_ui_option
+@json_option
 @click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Override any config value.")
 @click.option(
     "--at",
@@ -83,8 +82,7 @@ def _pick(context: click.Context, prepare: Callable[[str], "Launch"], runs_dir: 
         say(context.get_help(), lines=True)
         sys.exit(2)
     need_terminal()
-    from trainconsole.tui.cli.open_console import open_console
-    from trainconsole.tui.cli.start import again
+    from trainconsole.tui.cli.start import again, open_console
 
     open_console(runs_dir=runs_dir, prepare=prepare, reopen=again)
 

@@ -14,6 +14,10 @@ threads_option = click.option(
     type=click.IntRange(1, 1024),
     help="Threads that torch uses (default: all cores, one for a small MLP).",
 )
+no_ui_option = click.option("--no-ui", is_flag=True, help="Headless: progress on stderr, result on stdout.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="With --no-ui: stdout carries the events, one JSON line each."
+)
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, readable=False),

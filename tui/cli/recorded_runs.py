@@ -11,15 +11,17 @@ import click
 
 from trainconsole.engine.common import signals
 from trainconsole.engine.common.errors import UserError
-from trainconsole.tui.cli.echo import refusal, say
 from trainconsole.tui.cli.exits import fail, need_terminal, user_errors
 from trainconsole.tui.cli.options import (
     data_dir_option,
     default_data_dir,
     device_option,
+    json_option,
+    no_ui_option,
     runs_dir_option,
     threads_option,
 )
+from trainconsole.tui.cli.streams import refusal, say
 from trainconsole.tui.cli.trust import trust_option, trusted
 
 if TYPE_CHECKING:
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run")
-@click.option("--no-ui", is_flag=True, help="Headless: progress on stderr, result on stdout.")
-@click.option("--json", "as_json", is_flag=True, help="With --no-ui: stdout carries the events.")
+@no_ui_option
+@json_option
 @click.option(
     "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Change what has a live command."
 )
@@ -72,8 +74,8 @@ def resume(
 
 @click.command()
 @click.argument("run")
-@click.option("--no-ui", is_flag=True, help="Headless: progress on stderr, result on stdout.")
-@click.option("--json", "as_json", is_flag=True, help="With --no-ui: stdout carries the events.")
+@no_ui_option
+@json_option
 @click.option(
     "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Try the recipe with a change."
 )

@@ -2,12 +2,11 @@
 
 from trainconsole.tui.dialogs.finished import FinishedScreen
 from trainconsole.tui.dialogs.help import HelpScreen
-from trainconsole.tui.dialogs.leave import LeaveScreen
 from trainconsole.tui.dialogs.optimizer import OptimizerScreen
 from trainconsole.tui.dialogs.prompt import PromptScreen
 from trainconsole.tui.dialogs.regularise import RegulariseScreen
 from trainconsole.tui.dialogs.schedule import ScheduleScreen
-from trainconsole.tui.dialogs.stop import StopScreen
+from trainconsole.tui.dialogs.stop import LeaveScreen, StopScreen
 
 __all__ = [
     "FinishedScreen",

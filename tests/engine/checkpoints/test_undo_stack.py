@@ -19,7 +19,7 @@ def state(step: int, value: float, numbers: int = 250) -> dict[str, object]:
         "lineage": [],
         "lineage_ids": [],
         "best": None,
-        **{name: {} for name in ("config", "plan", "patience", "optimizer")},
+        **{name: {} for name in ("config", "plan", "patience", "optimizer", "scaler", "random")},
         "model": {"weights": torch.full((numbers,), float(value))},
     }
 

@@ -1,13 +1,11 @@
 """A server before a desk."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.desk import Desk
+from support.desk import Desk, serving
 
-from trainconsole.engine.transport import unix_socket
 from trainconsole.engine.transport.server import Server
 
 
@@ -18,7 +16,5 @@ def desk() -> Desk:
 
 @pytest.fixture
 def server(desk: Desk, short: Path) -> Iterator[Server]:
-    opened = Server(desk, unix_socket.socket_path(Path("desk"), os.getpid(), short))
-    opened.open()
-    yield opened
-    opened.close()
+    with serving(desk, short) as server:
+        yield server

@@ -4,8 +4,7 @@ from support.piloting import pressed, seen
 from support.statuses import status
 
 from trainconsole.engine.protocol.events import Best
-from trainconsole.tui.dialogs.leave import LeaveScreen
-from trainconsole.tui.dialogs.stop import StopScreen
+from trainconsole.tui.dialogs.stop import LeaveScreen, StopScreen
 
 BEST = Best(epoch=3, step=300, metric="accuracy", value=0.98712)
 SIZES = [(80, 24), (20, 5)]

@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 from trainconsole.engine.protocol.status import Status
 from trainconsole.tui import keys
 from trainconsole.tui.dialogs.finished import FinishedScreen
-from trainconsole.tui.dialogs.leave import LeaveScreen
+from trainconsole.tui.dialogs.stop import LeaveScreen
 from trainconsole.tui.keys import KEYS
 from trainconsole.tui.run_screen.screen_result import Left
 from trainconsole.tui.widgets.curve_grid import Curves

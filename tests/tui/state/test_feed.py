@@ -1,17 +1,15 @@
 """What is sent while a host has no room goes to it once, as soon as it has."""
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from support.desk import Desk
+from support.desk import Desk, serving
 from support.hosting import newest, until
 
-from trainconsole.engine.transport import admission, unix_socket
+from trainconsole.engine.transport import admission
 from trainconsole.engine.transport.client import Client, NoRoom
-from trainconsole.engine.transport.server import Server
 from trainconsole.tui.state.feed import Feed
 
 
@@ -32,13 +30,11 @@ def desk() -> Desk:
 
 @pytest.fixture
 def feed(desk: Desk, short: Path) -> Iterator[Here]:
-    server = Server(desk, unix_socket.socket_path(Path("desk"), os.getpid(), short))
-    server.open()
-    feed = Here(short)
-    feed.sock = server.path
-    yield feed
-    feed.close()
-    server.close()
+    with serving(desk, short) as server:
+        feed = Here(short)
+        feed.sock = server.path
+        yield feed
+        feed.close()
 
 
 def test_what_is_sent_before_the_host_has_said_anything_waits_for_it(feed: Here, desk: Desk) -> None:
