@@ -2,39 +2,36 @@
 whether another update comes. Whoever drives the updates calls it; it never drives one."""
 
 from collections.abc import Callable
+from typing import Generic
 
 from msgspec.structs import replace
 
-from trainconsole.engine.boundary import steering
 from trainconsole.engine.boundary.command_queue import Inbox, Waiting
 from trainconsole.engine.boundary.ending import Ending, Keep
-from trainconsole.engine.boundary.nonfinite_updates import described, diagnose
 from trainconsole.engine.boundary.pause import Pausing
 from trainconsole.engine.protocol import commands, events
 from trainconsole.engine.protocol.grammar import GrammarError, parse, tidy
 from trainconsole.engine.protocol.script import Script
 from trainconsole.engine.protocol.status import Stage
 from trainconsole.engine.reporting.effect import Effect
-from trainconsole.engine.reporting.in_force import in_force
 from trainconsole.engine.reporting.readback import Meter
 from trainconsole.engine.reporting.refusals import Refused, refused
 from trainconsole.engine.reporting.reporter import Reporter
+from trainconsole.engine.reporting.steered import S, Stepped
 from trainconsole.engine.rewind.rewind import Travel
 from trainconsole.engine.tensors import memory
-from trainconsole.engine.training.step import Step
-from trainconsole.engine.training.trainer import Trainer
 
 Evaluate = Callable[[Callable[[], bool], Stage], None]
 """Measures on request, until the first argument says stop; the stage is the second afterwards."""
 
 
-class Boundary:
+class Boundary(Generic[S]):
     """Used by the training thread: `serve` before each update, `step_done` after it, until there is an
     `ending`. `evaluate` is the driver's."""
 
     def __init__(
         self,
-        trainer: Trainer,
+        trainer: Stepped[S],
         report: Reporter,
         travel: Travel,
         script: Script,
@@ -64,7 +61,7 @@ class Boundary:
         self._report.commit()
         self.waiting.turn()
 
-    def step_done(self, step: Step) -> None:
+    def step_done(self, step: S) -> None:
         """An update was made, or withheld."""
         due = self.meter.add(step)
         if self._pausing.step_done():
@@ -77,7 +74,7 @@ class Boundary:
 
     def read_back(self) -> None:
         """Numbers come off the device; an update that was withheld is told of, or ends the run."""
-        trouble = self.meter.read_back(stop_at_trouble=self._trainer.config.on_nonfinite != "skip")
+        trouble = self.meter.read_back(stop_at_trouble=self._trainer.on_nonfinite != "skip")
         self._travel.announce()
         if trouble is not None:
             self._on_nonfinite(trouble)
@@ -101,25 +98,25 @@ class Boundary:
 
     # --- an update that was withheld ---
 
-    def _on_nonfinite(self, step: Step) -> None:
+    def _on_nonfinite(self, step: S) -> None:
         """The update of `step` was withheld, on an accelerator those after it too."""
-        skip = self._trainer.config.on_nonfinite == "skip"
+        skip = self._trainer.on_nonfinite == "skip"
         if skip and self._warned_epoch == step.epoch:
             return
-        trouble = diagnose(self._trainer, step)
+        trouble = self._trainer.diagnose(step)
         if skip:
             self._warned_epoch = step.epoch
         else:
             self._trainer.return_to(step)
             self._trainer.withheld = trouble
         if skip or self._lineage_is_due():
-            self._report.emit(events.Warned, why=described(trouble), kind="nonfinite", trouble=trouble)
+            self._report.emit(events.Warned, why=trouble.described(), kind="nonfinite", trouble=trouble)
         else:
             self._halt(trouble)
 
     def _halt(self, trouble: events.Trouble) -> None:
         """Nothing lets the run go on past it: wait for a person, or end."""
-        if self._trainer.config.on_nonfinite == "fail":
+        if self._trainer.on_nonfinite == "fail":
             self.ending = Ending("nonfinite", trouble=trouble)
         else:
             self._pausing.hold(trouble)
@@ -238,9 +235,9 @@ class Boundary:
 
     def _steer(self, command: commands.Command, request: commands.Request) -> None:
         with refused("not done", memory.ran_out):
-            effect = steering.apply(command, self._trainer)
+            effect = self._trainer.apply(command)
         self._trainer.lineage.append((self._trainer.step, request.command, request.id))
-        self._report.publish(in_force=in_force(self._trainer))
+        self._report.publish(in_force=self._trainer.in_force())
         self._report.acknowledge(request, effect)
 
     def _stop(self, keep: Keep, request: commands.Request) -> None:

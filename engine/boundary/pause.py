@@ -1,19 +1,18 @@
 """Whether a run goes on: paused, a number of steps at a time, or held by an update that was withheld."""
 
-from trainconsole.engine.boundary.nonfinite_updates import described
 from trainconsole.engine.protocol import events
 from trainconsole.engine.protocol.commands import Request
 from trainconsole.engine.protocol.events import Trouble
 from trainconsole.engine.reporting.effect import Effect
 from trainconsole.engine.reporting.refusals import Refused
 from trainconsole.engine.reporting.reporter import Reporter
-from trainconsole.engine.training.trainer import Trainer
+from trainconsole.engine.reporting.steered import Steered
 
 
 class Pausing:
     """Used by the training thread. `allowance` is the number of steps that a paused run still does."""
 
-    def __init__(self, trainer: Trainer, report: Reporter) -> None:
+    def __init__(self, trainer: Steered, report: Reporter) -> None:
         self.paused = False
         self.allowance = 0
         self._trainer = trainer
@@ -62,7 +61,7 @@ class Pausing:
     def hold(self, trouble: Trouble) -> None:
         """Wait for somebody who decides that the run goes on."""
         self.paused, self.allowance = True, 0
-        self._report.emit(events.Paused, why=described(trouble), kind="nonfinite", trouble=trouble)
+        self._report.emit(events.Paused, why=trouble.described(), kind="nonfinite", trouble=trouble)
 
     def _go_on(self, request: Request, effect: Effect) -> None:
         if self._trainer.withheld is None:

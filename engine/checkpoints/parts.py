@@ -8,12 +8,12 @@ import msgspec
 from torch import Tensor, nn, optim
 
 from trainconsole.engine.checkpoints.checkpoint import State, copy_state
-from trainconsole.engine.checkpoints.schema import PlaceState
+from trainconsole.engine.checkpoints.schema import Led
 from trainconsole.engine.protocol.events import Best, Entry
 from trainconsole.engine.tensors import storable
 
 
-def entries(state: PlaceState) -> list[Entry]:
+def entries(state: Led) -> list[Entry]:
     """The lineage in a state, with ids."""
     return [
         (step, command, name)
@@ -21,7 +21,7 @@ def entries(state: PlaceState) -> list[Entry]:
     ]
 
 
-def known_best(state: PlaceState) -> Best | None:
+def known_best(state: Led) -> Best | None:
     """The best epoch that a state knows; one that is not finite, as versions of old kept, is none."""
     best = msgspec.convert(state["best"], Best | None)
     return best if best is not None and best.value is not None and isfinite(best.value) else None

@@ -22,17 +22,22 @@ class Position(TypedDict):
     consumed: Count
 
 
-class PlaceState(TypedDict):
-    """Where a run stands; each part but the lineage is for who takes it (training/position_state.py)."""
+class Led(TypedDict):
+    """Where a run stands, and the commands that led there."""
 
-    config: dict[str, Any]
-    plan: dict[str, Any]
     position: Position
     best: dict[str, Any] | None
-    patience: dict[str, Any]
     withheld: NotRequired[dict[str, Any] | None]
     lineage: list[tuple[Count, str]]
     lineage_ids: list[str]
+
+
+class PlaceState(Led):
+    """With what is planned; each part is for who takes it (training/position_state.py)."""
+
+    config: dict[str, Any]
+    plan: dict[str, Any]
+    patience: dict[str, Any]
 
 
 class Weights(TypedDict):
@@ -42,15 +47,20 @@ class Weights(TypedDict):
     loss: NotRequired[State]
 
 
-class TrainingState(PlaceState, Weights):
+class RunState(Led, Weights):
+    """What every state of a run holds, whoever drove its steps."""
+
+    format: int
+    random: State
+
+
+class TrainingState(PlaceState, RunState):
     """What Trainer.state_dict() gives: all that the rest of a run depends on. `epoch_means` are
     Means.stored(); one of old has `epoch_sums`."""
 
-    format: int
     optimizer: dict[str, Any]
     scaler: dict[str, Any]
     epoch_means: NotRequired[list[float]]
-    random: State
     classes: NotRequired[list[str]]
     scaling: NotRequired[dict[str, Any]]
     target_scaling: NotRequired[dict[str, Any]]
@@ -65,8 +75,25 @@ class Placed(TypedDict):
     best_file: NotRequired[str]
 
 
+class Kept(RunState, Placed):
+    """What a file of checkpoints/ holds, and a snapshot that `undo` goes back to, as far as it is always
+    there."""
+
+
 class Checkpoint(TrainingState, Placed):
-    """What a file of checkpoints/ holds, and a snapshot that `undo` goes back to."""
+    """One of the built-in trainer."""
+
+
+class LoopState(RunState):
+    """What a person's own loop depends on: `objects` is what else than modules was registered, by name;
+    `steering` is what commands have set."""
+
+    objects: dict[str, Any]
+    steering: dict[str, Any]
+
+
+class LoopCheckpoint(LoopState, Placed):
+    """One of a person's own loop."""
 
 
 class InitialWeights(TypedDict):
@@ -82,20 +109,25 @@ class InitialWeights(TypedDict):
     seen: Tensor
 
 
-def load(path: Path) -> Checkpoint:
+def load(path: Path) -> Kept:
     """The training state in the checkpoint at `path`. Raises UserError where it holds none."""
     state = checkpoint.load(path)
     if wrong := fault(state):
         raise UserError(f"{path}: {wrong}")
-    return cast(Checkpoint, state)
+    return cast(Kept, state)
 
 
 def fault(state: Mapping[str, Any]) -> str:
     """What `state` lacks to be one, in a few words; "" where that is nothing."""
     try:
-        found = msgspec.convert(state, Checkpoint)
+        found: Kept = msgspec.convert(state, LoopCheckpoint if "objects" in state else Checkpoint)
     except (msgspec.ValidationError, RecursionError) as error:
         return f"no training state: {error}"
     if len(found["lineage"]) != len(found["lineage_ids"]):
         return "no training state: its commands and their names are not as many"
     return ""
+
+
+def form(state: Mapping[str, Any]) -> str:
+    """What decides which kinds of values a state holds: the optimizer in it."""
+    return str(state["steering"] if "steering" in state else state["config"]["optimizer"])

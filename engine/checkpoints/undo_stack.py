@@ -9,7 +9,7 @@ from torch import Tensor
 
 from trainconsole.engine.checkpoints import checkpoint, schema
 from trainconsole.engine.checkpoints.checkpoint import State, copy_state
-from trainconsole.engine.checkpoints.schema import Checkpoint
+from trainconsole.engine.checkpoints.schema import Kept
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.record import own_files
 from trainconsole.engine.record.open_directory import Directory
@@ -28,8 +28,8 @@ class Snapshot:
     """A copied state and the best that it knew; in memory, or in `file` of run/undo when `state` is None."""
 
     at: tuple[int, int]
-    state: Checkpoint | None
-    best: Checkpoint | None
+    state: Kept | None
+    best: Kept | None
     size: int
     file: str = ""
 
@@ -49,7 +49,7 @@ class UndoStack:
         """How many times in a row `undo` can be given."""
         return len(self._entries)
 
-    def take(self, state: Checkpoint, best: Checkpoint | None) -> bool:
+    def take(self, state: Kept, best: Kept | None) -> bool:
         """Copy `state`, unless the last entry is of the same boundary. Returns whether it did.
 
         `best` is kept by reference: see `holds`. Raises OSError where an older one cannot go to the disk, and
@@ -71,7 +71,7 @@ class UndoStack:
         """The run went back to it, or the command that it was taken for came to nothing."""
         self._forget(self._entries.pop())
 
-    def newest(self) -> tuple[Checkpoint, Checkpoint | None]:
+    def newest(self) -> tuple[Kept, Kept | None]:
         """The newest state and its best. Raises IndexError where there is none; UserError where it cannot be
         read back, and then it is dropped, unless there was no memory to read it."""
         entry = self._entries[-1]
@@ -85,7 +85,7 @@ class UndoStack:
             self.drop_newest()
             raise
 
-    def holds(self, best: Checkpoint) -> bool:
+    def holds(self, best: Kept) -> bool:
         return any(entry.best is best for entry in self._entries)
 
     def clear(self) -> None:

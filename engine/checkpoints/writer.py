@@ -13,7 +13,7 @@ from typing import Literal
 from trainconsole.engine.checkpoints import checkpoint
 from trainconsole.engine.checkpoints.checkpoint import copy_state
 from trainconsole.engine.checkpoints.retention import Keeping
-from trainconsole.engine.checkpoints.schema import Checkpoint
+from trainconsole.engine.checkpoints.schema import Kept, form
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.files import kind_of
 from trainconsole.engine.config.run import Checkpoints
@@ -29,7 +29,7 @@ Kind = Literal["last", "best", "named"]
 class Job:
     """A state to write: `file` is new, NAME.pt will stand for it."""
 
-    state: Checkpoint
+    state: Kept
     kind: Kind
     name: str
     file: str
@@ -39,7 +39,7 @@ class Job:
 class Room:
     """Wanted: buffers for copies of `state`, of which only the shapes count; with `spare` once more."""
 
-    state: Checkpoint
+    state: Kept
     spare: bool
 
 
@@ -57,11 +57,11 @@ class Saver:
         self._failed = False
         self._jobs: queue.Queue[Job | Room | None] = queue.Queue()
         self._done: queue.SimpleQueue[CheckpointSaved] = queue.SimpleQueue()
-        self._kept: Checkpoint | None = None
+        self._kept: Kept | None = None
         self._promised = False
-        self._spares: queue.SimpleQueue[Checkpoint | None] = queue.SimpleQueue()
+        self._spares: queue.SimpleQueue[Kept | None] = queue.SimpleQueue()
         self.has_room = False
-        self._best: tuple[Checkpoint, str] | None = None
+        self._best: tuple[Kept, str] | None = None
         self._keeping = Keeping(self.directory, before)
         self._checked = ""
         self._thread = threading.Thread(target=self._write_all, name="checkpoints", daemon=True)
@@ -80,7 +80,7 @@ class Saver:
     def _busy(self) -> bool:
         return self._jobs.unfinished_tasks > 0
 
-    def make_room(self, state: Checkpoint, *, spare: bool) -> None:
+    def make_room(self, state: Kept, *, spare: bool) -> None:
         """Have buffers made for the copies, before the first is due: fresh ones cost it 250 ms for 25 M
         parameters with Adam's state, where copying costs 25. `spare` ones are for `take_room`. Raises
         storable.NotStorable."""
@@ -89,7 +89,7 @@ class Saver:
         self.has_room, self._promised = True, spare
         self._jobs.put(Room(state, spare))
 
-    def take_room(self) -> Checkpoint | None:
+    def take_room(self) -> Kept | None:
         """Buffers for a copy that is somebody else's to keep; there are some once. Waits for them: other ones
         would take as long, and these would then be kept for nobody."""
         promised, self._promised = self._promised, False
@@ -101,7 +101,7 @@ class Saver:
         self._jobs.join()
         self._kept, self.has_room = None, True
 
-    def save_last(self, state: Checkpoint, best: Checkpoint | None, seconds: float) -> None:
+    def save_last(self, state: Kept, best: Kept | None, seconds: float) -> None:
         """Copy `state` and have it written as last.pt, after the best that it knows.
 
         Where there is no memory for the copy, the state itself is written, and training waits for it, as it
@@ -128,11 +128,11 @@ class Saver:
         with Directory(self.directory) as folder:
             return not is_free(folder, name)
 
-    def save_named(self, name: str, state: Checkpoint, best: Checkpoint | None) -> str:
+    def save_named(self, name: str, state: Kept, best: Kept | None) -> str:
         """Have a copy of `state` written as NAME.pt; returns the name of its file."""
         return self._enqueue(copy_state({**state, "best_file": self._save_best(best)}), "named", name)
 
-    def _save_best(self, best: Checkpoint | None) -> str:
+    def _save_best(self, best: Kept | None) -> str:
         """The file that `best` is in, written if it is not yet; "" where there is no best."""
         if best is None:
             return ""
@@ -140,7 +140,7 @@ class Saver:
             self._best = (best, self._enqueue(best, "best", "best"))
         return self._best[1]
 
-    def holds(self, state: Checkpoint) -> bool:
+    def holds(self, state: Kept) -> bool:
         """Whether `state` is still to be read by the writer."""
         return self._busy and self._best is not None and self._best[0] is state
 
@@ -164,7 +164,7 @@ class Saver:
         self._jobs.put(None)
         self._thread.join()
 
-    def _enqueue(self, state: Checkpoint, kind: Kind, name: str) -> str:
+    def _enqueue(self, state: Kept, kind: Kind, name: str) -> str:
         file = self._keeping.name(f"{name}-b{state['branch']}-s{state['position']['step']:06d}")
         self._keeping.add(file, str(state.get("best_file", "")))
         self._jobs.put(Job(state, kind, name, file))
@@ -196,10 +196,10 @@ class Saver:
     def _write(self, job: Job) -> None:
         sha256 = checkpoint.weights_sha256(job.state["model"])
         # Only an optimizer's state may take another form in mid-run: read back what is the first of a form.
-        form = str(job.state["config"]["optimizer"])
-        check = form != self._checked
+        kind = form(job.state)
+        check = kind != self._checked
         path = checkpoint.save(self.directory, job.file, job.name, job.state, check=check)
-        self._checked = form
+        self._checked = kind
         self._keeping.point(job.name, job.file)
         position = job.state["position"]
         self._done.put(
@@ -218,7 +218,7 @@ class Saver:
             self._keeping.remove_older()
 
 
-def _room_for(state: Checkpoint) -> Checkpoint | None:
+def _room_for(state: Kept) -> Kept | None:
     """None where there is none: the first copy will say so."""
     with suppress(Exception):
         return checkpoint.room_for(state)  # type: ignore[no-any-return]

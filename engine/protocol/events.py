@@ -139,6 +139,15 @@ class Trouble(Struct, frozen=True, kw_only=True):
     samples: tuple[int, ...]
     layer: str
 
+    def described(self) -> str:
+        """One sentence."""
+        first = ", ".join(str(sample) for sample in self.samples[:8])
+        more = f" and {len(self.samples) - 8} more" if len(self.samples) > 8 else ""
+        return (
+            f"the update of step {self.step} was withheld: not finite, first in {self.layer};"
+            f" training samples {first}{more}"
+        )
+
 
 class Paused(Event, frozen=True, kw_only=True, tag="paused"):
     why: str

@@ -1,16 +1,11 @@
 """Steps whose numbers are still on the device, read back a block at a time; and how fast they come."""
 
 import math
+from typing import Generic
 
-import numpy as np
-import torch
-
-from trainconsole.engine.config.tasks import METRICS
-from trainconsole.engine.record.metric_rows import ROW, Rows
+from trainconsole.engine.record.metric_rows import Rows
 from trainconsole.engine.reporting.reporter import Reporter
-from trainconsole.engine.training.metrics import batch_metrics
-from trainconsole.engine.training.step import Step
-from trainconsole.engine.training.trainer import Trainer
+from trainconsole.engine.reporting.steered import S, Stepped
 
 INTERVAL = 0.1
 """Seconds between two read-backs: rows reach the disk, and readers, this often. A command waits for one, and
@@ -29,16 +24,16 @@ ROOM = 16 * 2**20
 """Bytes of outputs that a block keeps on the device at most."""
 
 
-class Meter:
+class Meter(Generic[S]):
     """Used by the training thread: takes each step, writes rows, publishes speed and the newest numbers."""
 
-    def __init__(self, trainer: Trainer, report: Reporter) -> None:
-        self.last_rate = trainer.rate
+    def __init__(self, trainer: Stepped[S], report: Reporter) -> None:
+        self.last_rate = 0.0
         self._trainer = trainer
         self._report = report
-        self._steps: list[Step] = []
+        self._steps: list[S] = []
         self._seconds: list[float] = []
-        self._spent: list[Step] = []
+        self._spent: list[S] = []
         self._limit = 0
         self._interval = INTERVAL if trainer.device.type == "cpu" else APART
         self.start_over()
@@ -46,7 +41,7 @@ class Meter:
     def start_over(self) -> None:
         """The run is at another place: what was counted from the old one does not count."""
         self._read_at = self._report.watch.seconds
-        self.last_rate = self._trainer.rate
+        self.last_rate = self._trainer.in_force().lr or 0.0
         self.begin_epoch()
 
     def begin_epoch(self) -> None:
@@ -59,18 +54,18 @@ class Meter:
         elapsed = self._report.watch.seconds - second
         return (self._trainer.step - step) / elapsed if elapsed > 0 else 0.0
 
-    def add(self, step: Step) -> bool:
+    def add(self, step: S) -> bool:
         """Take a step. Returns whether it is time to read back."""
         now = self._report.watch.seconds
         if not self._steps:
             self._spent = []
-            self._limit = min(LIMIT, 1 + ROOM // (step.outputs.nbytes + step.targets.nbytes))
+            self._limit = min(LIMIT, 1 + ROOM // max(step.nbytes, 1))
         self._steps.append(step)
         self._seconds.append(now)
         self.last_rate = step.lr
         return step.withheld or now - self._read_at >= self._interval or len(self._steps) >= self._limit
 
-    def read_back(self, *, stop_at_trouble: bool) -> Step | None:
+    def read_back(self, *, stop_at_trouble: bool) -> S | None:
         """Numbers since the last time come off the device and go to the record.
 
         Returns the first step whose update was withheld. With `stop_at_trouble` those after it, withheld too,
@@ -79,38 +74,21 @@ class Meter:
         if not self._steps:
             return None
         rows, steps = self._rows(), self._steps
-        bad = self._withheld(rows)
-        if len(bad) and stop_at_trouble:
-            rows = rows[: int(bad[0]) + 1]
-        sizes = (step.last_sample - step.first_sample for step in steps[: len(rows)])
-        self._trainer.count(rows["loss"].tolist(), rows["metric"].tolist(), sizes)
+        bad = [*self._trainer.bad(rows, steps)]
+        if bad and stop_at_trouble:
+            rows = rows[: bad[0] + 1]
+        self._trainer.count(rows, steps[: len(rows)])
         self._report.rows(rows)
         # Freeing so many tensors takes a while: it is left to the next step, after a command's answer.
         self._spent, self._steps, self._seconds = steps, [], []
         self._measure(rows)
-        return steps[int(bad[0])] if len(bad) else None
+        return steps[bad[0]] if bad else None
 
     def _rows(self) -> Rows:
-        """Transfers from the device; the first waits for it."""
-        steps, trainer = self._steps, self._trainer
-        rows = np.empty(len(steps), dtype=ROW)
-        rows["loss"] = torch.stack([step.loss for step in steps]).float().cpu().numpy()
-        rows["grad_norm"] = torch.stack([step.grad_norm for step in steps]).float().cpu().numpy()
-        outputs, targets = [step.outputs for step in steps], [step.targets for step in steps]
-        scale, threshold = trainer.target_scale, trainer.loss.threshold
-        rows["metric"] = batch_metrics(outputs, targets, trainer.data.task, scale, threshold)
-        rows["step"] = [step.number for step in steps]
-        rows["epoch"] = [step.epoch for step in steps]
-        rows["lr"] = [step.lr for step in steps]
+        rows = self._trainer.rows(self._steps)
         rows["branch"] = self._report.branch
         rows["time"] = self._seconds
         return rows
-
-    def _withheld(self, rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-        bad = ~np.isfinite(rows["loss"]) | np.array([step.withheld for step in self._steps])
-        if self._trainer.guards_norm:
-            bad |= ~np.isfinite(rows["grad_norm"])
-        return np.flatnonzero(bad)
 
     def _measure(self, rows: Rows) -> None:
         now, speed = self._report.watch.seconds, self._report.status.steps_per_second
@@ -121,5 +99,5 @@ class Meter:
             speed = kept * speed + (1 - kept) * latest
         self._read_at = now
         loss, metric = float(rows[-1]["loss"]), float(rows[-1]["metric"])
-        name = METRICS[self._trainer.data.task][0]
+        name = self._trainer.metric_name
         self._report.publish(steps_per_second=speed, loss=loss, metric=metric, metric_name=name)

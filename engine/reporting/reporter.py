@@ -16,9 +16,9 @@ from trainconsole.engine.record.metric_rows import Rows
 from trainconsole.engine.record.run_directory import Recorder
 from trainconsole.engine.reporting.effect import Effect
 from trainconsole.engine.reporting.python_warnings import Heard
+from trainconsole.engine.reporting.steered import Steered
 from trainconsole.engine.reporting.stopwatch import Stopwatch
 from trainconsole.engine.runs.lineages import Lineages
-from trainconsole.engine.training.trainer import Trainer
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class Reporter:
     It is `patient` with a full disk once the run has begun: before, there is nothing that would be lost.
     """
 
-    def __init__(self, trainer: Trainer, recorder: Recorder, status: Status, outbox: Outbox) -> None:
+    def __init__(self, trainer: Steered, recorder: Recorder, status: Status, outbox: Outbox) -> None:
         self.outbox = outbox
         self.status = status
         self.branch = status.branch
@@ -150,19 +150,14 @@ class Reporter:
 
     def publish(self, stage: Stage | None = None, **changes: Any) -> None:
         """Replace the status by one of now."""
-        trainer, old = self._trainer, self.status
-        steps, speed = trainer.end.step, changes.get("steps_per_second", old.steps_per_second)
+        step, old, progress = self._trainer.step, self.status, self._trainer.progress()
+        speed = changes.get("steps_per_second", old.steps_per_second)
         fresh = {
+            **progress._asdict(),
             "stage": stage or old.stage,
-            "step": trainer.step,
-            "steps": steps,
-            "epoch": min(trainer.epoch, trainer.config.epochs),
-            "epochs": trainer.config.epochs,
-            "epochs_done": trainer.position.epochs,
-            "plan": trainer.plan,
+            "step": step,
             "branch": self.branch,
-            "time_left": (steps - trainer.step) / speed if speed else None,
-            "patience_left": trainer.patience.left(trainer.config.early_stopping),
+            "time_left": (progress.steps - step) / speed if speed and progress.steps else None,
             "last_seq": self._last_seq,
             "rows": self.recorder.rows,
         }

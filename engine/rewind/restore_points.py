@@ -5,22 +5,22 @@ from pathlib import Path
 
 from trainconsole.engine.checkpoints import schema
 from trainconsole.engine.checkpoints.parts import entries
-from trainconsole.engine.checkpoints.schema import Checkpoint
+from trainconsole.engine.checkpoints.schema import Kept
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.files import kind_of
 from trainconsole.engine.protocol.events import Entry
 from trainconsole.engine.record.checkpoint_names import label
 from trainconsole.engine.record.open_directory import Directory
+from trainconsole.engine.reporting.steered import Steered
 from trainconsole.engine.runs.branches import Fork, chain
-from trainconsole.engine.training.trainer import Trainer
 
-Found = tuple[Checkpoint, Checkpoint | None]
+Found = tuple[Kept, Kept | None]
 """A state, and the best that it knows."""
 
 
-def origin(trainer: Trainer) -> Checkpoint:
-    """The state at step 0, computed anew."""
-    return {**trainer.fresh().state_dict(), "branch": 0, "seconds": 0.0, "best_file": ""}
+def origin(trainer: Steered) -> Kept:
+    """The state at step 0."""
+    return {**trainer.origin_state(), "branch": 0, "seconds": 0.0, "best_file": ""}
 
 
 def load_with_best(path: Path) -> Found:
@@ -36,7 +36,7 @@ def load_with_best(path: Path) -> Found:
 
 
 def on_chain(directory: Path, forks: dict[int, Fork], branch: int, step: int) -> list[Path]:
-    """Checkpoint files of `branch` and, not beyond the forks, its parents, up to `step`; the newest first."""
+    """Kept files of `branch` and, not beyond the forks, its parents, up to `step`; the newest first."""
     limits = dict(chain(forks, branch))
     found = []
     if not kind_of(directory):
@@ -53,7 +53,7 @@ def on_chain(directory: Path, forks: dict[int, Fork], branch: int, step: int) ->
 
 def soundest(
     files: Iterable[Path], lineage: list[Entry] | None, damaged: list[str] | None = None
-) -> tuple[Checkpoint, Checkpoint | None, Path] | None:
+) -> tuple[Kept, Kept | None, Path] | None:
     """The first of `files` that is whole and led to by a beginning of `lineage`, where that is known; None
     where none is.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from trainconsole.engine.checkpoints.schema import Checkpoint
+from trainconsole.engine.checkpoints.schema import Kept
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.protocol.events import AnyEvent, Entry, Unread
 from trainconsole.engine.rewind.restore_points import Found, on_chain, soundest
@@ -20,7 +20,7 @@ LAST = 2**62
 
 def last_sound(
     folder: Path, events: Sequence[AnyEvent], led: Lineages, damaged: list[str]
-) -> tuple[Checkpoint, Checkpoint | None, Path] | None:
+) -> tuple[Kept, Kept | None, Path] | None:
     """The newest whole checkpoint in `folder` that lies on the way to the end of the record: a state, the
     best that it knows, its file; None where there is none. What is wrong with others is added to `damaged`.
 
@@ -35,7 +35,7 @@ def last_sound(
     return found
 
 
-def to_come(led: Lineages, state: Checkpoint) -> tuple[Entry, ...]:
+def to_come(led: Lineages, state: Kept) -> tuple[Entry, ...]:
     """The commands of the record that lead on from `state`."""
     lineage = (*led.of(led.branch), *led.waiting)
     if led.whole:

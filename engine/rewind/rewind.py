@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from trainconsole.engine.checkpoints.schema import Checkpoint
+from trainconsole.engine.checkpoints.schema import Kept
 from trainconsole.engine.checkpoints.undo_stack import UndoStack
 from trainconsole.engine.checkpoints.writer import Saver
 from trainconsole.engine.common.errors import UserError
@@ -13,14 +13,12 @@ from trainconsole.engine.protocol.commands import Request
 from trainconsole.engine.protocol.events import Branched, Entry
 from trainconsole.engine.record import checkpoint_names
 from trainconsole.engine.reporting.effect import Effect
-from trainconsole.engine.reporting.in_force import in_force
 from trainconsole.engine.reporting.refusals import Refused, refused
 from trainconsole.engine.reporting.reporter import Reporter
+from trainconsole.engine.reporting.steered import Steered
 from trainconsole.engine.rewind.restore_points import Found, load_with_best, on_chain, origin, soundest
 from trainconsole.engine.rewind.saving import Saving
 from trainconsole.engine.runs.branches import Fork
-from trainconsole.engine.tensors.random_state import generators_kept
-from trainconsole.engine.training.trainer import Trainer
 
 
 class Travel(Saving):
@@ -28,7 +26,7 @@ class Travel(Saving):
     the commands still to be applied again, `until` the step to be reached."""
 
     def __init__(
-        self, trainer: Trainer, report: Reporter, saver: Saver, undo: UndoStack, forks: dict[int, Fork]
+        self, trainer: Steered, report: Reporter, saver: Saver, undo: UndoStack, forks: dict[int, Fork]
     ) -> None:
         super().__init__(trainer, report, saver, undo)
         self.again: deque[Entry] = deque()
@@ -89,12 +87,11 @@ class Travel(Saving):
         """The trainer stands where `found` is, or at step 0. Raises Refused; then it stands where it was."""
         with refused("no way back"):
             if found is None:
-                with generators_kept(self._trainer.device):
-                    found = origin(self._trainer), None
+                found = origin(self._trainer), None
             self._trainer.load_state_dict(found[0])
         return found
 
-    def resume(self, state: Checkpoint, best: Checkpoint | None, pending: Iterable[Entry]) -> None:
+    def resume(self, state: Kept, best: Kept | None, pending: Iterable[Entry]) -> None:
         """Go on from a checkpoint on a new branch, in a new session."""
         self._trainer.load_state_dict(state)
         self._fork(state, best, "resume", pending)
@@ -116,12 +113,12 @@ class Travel(Saving):
         return found[:2] if found is not None else None
 
     def _standing(self) -> dict[str, Any]:
-        return {"step": self._trainer.step, **in_force(self._trainer).values()}
+        return {"step": self._trainer.step, **self._trainer.in_force().values()}
 
     def _go_back(
         self,
-        state: Checkpoint,
-        best: Checkpoint | None,
+        state: Kept,
+        best: Kept | None,
         why: str,
         request: Request,
         before: dict[str, Any],
@@ -138,9 +135,9 @@ class Travel(Saving):
         self._report.acknowledge(request, effect)
         self._report.commit()
         self.save_last()
-        self._report.publish(undo_depth=self._undo.depth, in_force=in_force(self._trainer))
+        self._report.publish(undo_depth=self._undo.depth, in_force=self._trainer.in_force())
 
-    def _fork(self, state: Checkpoint, best: Checkpoint | None, why: str, pending: Iterable[Entry]) -> None:
+    def _fork(self, state: Kept, best: Kept | None, why: str, pending: Iterable[Entry]) -> None:
         trainer, branch = self._trainer, max(self._forks) + 1
         trainer.best_state = best
         self.watch.set(state["seconds"])

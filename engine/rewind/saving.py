@@ -4,13 +4,13 @@ import logging
 
 from msgspec.structs import replace
 
-from trainconsole.engine.checkpoints.schema import Checkpoint, Placed
+from trainconsole.engine.checkpoints.schema import Kept, Placed
 from trainconsole.engine.checkpoints.undo_stack import UndoStack
 from trainconsole.engine.checkpoints.writer import Saver
 from trainconsole.engine.reporting.refusals import Refused, refused
 from trainconsole.engine.reporting.reporter import Reporter
+from trainconsole.engine.reporting.steered import Steered
 from trainconsole.engine.tensors import memory
-from trainconsole.engine.training.trainer import Trainer
 
 log = logging.getLogger("trainconsole")
 
@@ -18,14 +18,14 @@ log = logging.getLogger("trainconsole")
 class Saving:
     """Used by the training thread. What is due, and when; the writing is the saver's."""
 
-    def __init__(self, trainer: Trainer, report: Reporter, saver: Saver, undo: UndoStack) -> None:
+    def __init__(self, trainer: Steered, report: Reporter, saver: Saver, undo: UndoStack) -> None:
         self.watch = report.watch
         self.saver = saver
         self._trainer = trainer
         self._report = report
         self._undo = undo
 
-    def state(self) -> Checkpoint:
+    def state(self) -> Kept:
         """The trainer's state with its place in the run; the tensors are live."""
         return {**self._trainer.state_dict(), **self._place()}
 

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import torch
 
-from trainconsole.engine.boundary import covers
 from trainconsole.engine.config import tasks
 from trainconsole.engine.models import build
 from trainconsole.engine.protocol.events import Layer
@@ -18,6 +17,7 @@ from trainconsole.engine.record import metric_rows, run_directory
 from trainconsole.engine.record.meta import RunMeta
 from trainconsole.engine.runs import fingerprints
 from trainconsole.engine.runs.launch import Launch
+from trainconsole.engine.steering import covers
 from trainconsole.engine.training.trainer import Trainer
 
 

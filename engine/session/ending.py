@@ -1,7 +1,6 @@
 """The end of a session: what is said of it, and which weights a run ends with."""
 
 from trainconsole.engine.boundary.ending import Ending, Keep
-from trainconsole.engine.boundary.nonfinite_updates import described
 from trainconsole.engine.optim import optimizers
 from trainconsole.engine.protocol import events
 from trainconsole.engine.protocol.events import Event
@@ -33,7 +32,7 @@ def conclude(trainer: Trainer, report: Reporter, ending: Ending) -> Event:
     if ending.trouble is not None:
         return report.emit(
             events.Failed,
-            reason=described(ending.trouble),
+            reason=ending.trouble.described(),
             where="host.log",
             kind="nonfinite",
             trouble=ending.trouble,

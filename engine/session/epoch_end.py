@@ -4,18 +4,18 @@ from collections.abc import Callable
 
 from trainconsole.engine.protocol import events
 from trainconsole.engine.protocol.status import Stage
-from trainconsole.engine.reporting.in_force import in_force
 from trainconsole.engine.reporting.readback import Meter
 from trainconsole.engine.reporting.reporter import Reporter
 from trainconsole.engine.rewind.rewind import Travel
 from trainconsole.engine.session import nonfinite_evaluation
-from trainconsole.engine.training.trainer import Trainer
+from trainconsole.engine.steering.steered_trainer import SteeredTrainer
+from trainconsole.engine.training.step import Step
 
 
 class Epochs:
     """Used by the training thread, which has read back: all steps of the epoch are counted."""
 
-    def __init__(self, trainer: Trainer, report: Reporter, travel: Travel, meter: Meter) -> None:
+    def __init__(self, trainer: SteeredTrainer, report: Reporter, travel: Travel, meter: Meter[Step]) -> None:
         self._trainer = trainer
         self._report = report
         self._travel = travel
@@ -51,7 +51,7 @@ class Epochs:
         meter.begin_epoch()
         if self._travel.saver.due(self._report.watch.seconds, epoch_end=True):
             self._travel.save_last()
-        self._report.publish("training", in_force=in_force(trainer))
+        self._report.publish("training", in_force=trainer.in_force())
 
     def evaluate(self, stop: Callable[[], bool], then: Stage) -> None:
         """On request: touches neither best nor patience. The stage is `then` afterwards."""

@@ -13,19 +13,18 @@ from trainconsole.engine.boundary.ending import Ending
 from trainconsole.engine.protocol import events
 from trainconsole.engine.protocol.script import Script
 from trainconsole.engine.protocol.status import Stage
-from trainconsole.engine.reporting.in_force import in_force
 from trainconsole.engine.reporting.reporter import Reporter
 from trainconsole.engine.rewind.rewind import Travel
 from trainconsole.engine.session.ending import conclude, over
 from trainconsole.engine.session.epoch_end import Epochs
-from trainconsole.engine.training.trainer import Trainer
+from trainconsole.engine.steering.steered_trainer import SteeredTrainer
 
 
 class Loop:
     """Runs in one thread: requests come in by `inbox`, all that is to be said goes out by `report`."""
 
     def __init__(
-        self, trainer: Trainer, report: Reporter, travel: Travel, script: Script, inbox: Inbox
+        self, trainer: SteeredTrainer, report: Reporter, travel: Travel, script: Script, inbox: Inbox
     ) -> None:
         self._trainer = trainer
         self._report = report
@@ -36,7 +35,7 @@ class Loop:
     def run(self) -> events.Event:
         """Train to the end, a stop or a signal; returns the last event. Other exceptions pass through."""
         trainer, boundary = self._trainer, self._boundary
-        self._report.publish("training", in_force=in_force(trainer))
+        self._report.publish("training", in_force=trainer.in_force())
         self._report.watch.start()
         while boundary.ending is None:
             if trainer.epoch_complete:

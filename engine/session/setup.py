@@ -4,7 +4,6 @@ import gc
 from collections.abc import Callable, Sequence
 
 from trainconsole.engine.boundary.command_queue import Inbox
-from trainconsole.engine.boundary.nonfinite_updates import passed
 from trainconsole.engine.checkpoints.retention import written_before
 from trainconsole.engine.checkpoints.undo_stack import UndoStack
 from trainconsole.engine.checkpoints.writer import Saver
@@ -31,11 +30,12 @@ from trainconsole.engine.session import initial_weights
 from trainconsole.engine.session.description import describe, differences, session, started
 from trainconsole.engine.session.exactness import choose_device, make_exact, slow_precision
 from trainconsole.engine.session.loop import Loop
+from trainconsole.engine.steering.nonfinite_updates import passed
+from trainconsole.engine.steering.steered_trainer import SteeredTrainer
 from trainconsole.engine.training import construction, watched_metric
-from trainconsole.engine.training.trainer import Trainer
 
 
-def set_up(launch: Launch, stage: Callable[[Stage], None], *, trains: bool = True) -> Trainer:
+def set_up(launch: Launch, stage: Callable[[Stage], None], *, trains: bool = True) -> SteeredTrainer:
     """A trainer at step 0. Raises UserError where config, data and model do not go together.
 
     One that `trains` has tried a step; see checks/trial_step.py.
@@ -47,7 +47,7 @@ def set_up(launch: Launch, stage: Callable[[Stage], None], *, trains: bool = Tru
     begin = initial_weights.taken(launch.path, config)
     loaded = data.load(config.data, config.seed, launch.data_dir, device, initial_weights.seen(begin))
     check_fit(config, loaded)
-    trainer = Trainer(config, loaded, device, begin)
+    trainer = SteeredTrainer(config, loaded, device, begin)
     if trains:
         untried = trial_step.check_first(trainer)
         last_batch.check_batches(trainer, config.batch_size)
@@ -82,7 +82,7 @@ def check_fit(config: RunConfig, loaded: Data) -> None:
 
 
 def begin(
-    trainer: Trainer, launch: Launch, status: Status, outbox: Outbox, inbox: Inbox
+    trainer: SteeredTrainer, launch: Launch, status: Status, outbox: Outbox, inbox: Inbox
 ) -> tuple[Loop, Reporter]:
     """Write meta.json and the first event of this session; from here on the run is there.
 
@@ -101,7 +101,7 @@ def begin(
 
 
 def _begin_new(
-    trainer: Trainer, launch: Launch, status: Status, outbox: Outbox, inbox: Inbox
+    trainer: SteeredTrainer, launch: Launch, status: Status, outbox: Outbox, inbox: Inbox
 ) -> tuple[Loop, Reporter]:
     run_directory.write_meta(launch.path, describe(trainer, launch))
     report = Reporter(trainer, run_directory.Recorder(launch.path), status, outbox)
@@ -122,7 +122,7 @@ def _begin_new(
 
 
 def _begin_again(
-    trainer: Trainer,
+    trainer: SteeredTrainer,
     launch: Launch,
     events: Sequence[AnyEvent],
     next_seq: int,
@@ -154,6 +154,6 @@ def _begin_again(
     return Loop(trainer, report, travel, left, inbox), report
 
 
-def _travel(trainer: Trainer, report: Reporter, launch: Launch, events: Sequence[AnyEvent]) -> Travel:
+def _travel(trainer: SteeredTrainer, report: Reporter, launch: Launch, events: Sequence[AnyEvent]) -> Travel:
     saver = Saver(launch.path, trainer.config.checkpoint, written_before(events))
     return Travel(trainer, report, saver, UndoStack(launch.path), branches.forks(events))

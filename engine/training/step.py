@@ -22,3 +22,8 @@ class Step(NamedTuple):
     last_sample: int
     withheld: bool
     random: State | None
+
+    @property
+    def nbytes(self) -> int:
+        """Of what it keeps on the device."""
+        return self.outputs.nbytes + self.targets.nbytes

@@ -4,15 +4,22 @@ The weights are a function of the config and of the commands applied at their st
 function depends on is in `state_dict()`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from trainconsole.engine.checkpoints.checkpoint import State, copy_state, weights_sha256
-from trainconsole.engine.checkpoints.schema import Checkpoint, InitialWeights, Placed, TrainingState, Weights
+from trainconsole.engine.checkpoints.schema import (
+    InitialWeights,
+    Kept,
+    Placed,
+    RunState,
+    TrainingState,
+    Weights,
+)
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.config.tasks import METRICS
 from trainconsole.engine.data.load import Data
@@ -49,7 +56,7 @@ class Trainer(Place):
         self.initial = initial
         self.device = device
         self.told: tuple[str, ...] = ()
-        self.best_state: Checkpoint | None = None
+        self.best_state: Kept | None = None
         seed_generators(config.seed)
         self.loss = construction.build_loss(config, data, device)
         self.data = data = as_classes(data, self.loss)
@@ -185,10 +192,6 @@ class Trainer(Place):
 
     # --- epochs ---
 
-    def count(self, losses: Iterable[float], values: Iterable[float], sizes: Iterable[int]) -> None:
-        """Batches of this epoch were read back, of so many rows each."""
-        self.means = self.means.counted(losses, values, sizes)
-
     def epoch_means(self) -> dict[str, float]:
         """Loss and batch metric, each the mean over the rows of this epoch so far."""
         return self.means.named(METRICS[self.data.task][0])
@@ -210,7 +213,7 @@ class Trainer(Place):
         self._set_rate()
         return is_best
 
-    def keep_best(self, more: Placed, into: Checkpoint | None) -> None:
+    def keep_best(self, more: Placed, into: Kept | None) -> None:
         """Copy the state as it is now, and `more` with it, as that of the best epoch; reuses `into`."""
         self.best_state = copy_state({**self.state_dict(), **more}, into)
 
@@ -259,10 +262,10 @@ class Trainer(Place):
         """Everything that the rest of the run depends on; tensors are the live ones, not copies."""
         return state.state_of(self)
 
-    def load_state_dict(self, saved: TrainingState) -> None:
+    def load_state_dict(self, saved: RunState) -> None:
         """Bring back all of `state_dict()`; the data stays as it is. What does not fit, or has no room in
         memory, raises before anything has changed."""
-        state.bring_back(self, saved)
+        state.bring_back(self, cast(TrainingState, saved))
         self._set_rate()
 
     def load_weights(self, saved: Weights) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from trainconsole.engine.boundary import covers, outlook
 from trainconsole.engine.checks import trial_step
 from trainconsole.engine.checks.last_batch import check_batches
 from trainconsole.engine.common.errors import UserError
@@ -20,10 +19,11 @@ from trainconsole.engine.protocol import commands
 from trainconsole.engine.protocol.commands import Command
 from trainconsole.engine.protocol.grammar import spell
 from trainconsole.engine.reporting.effect import Effect
-from trainconsole.engine.reporting.in_force import knobs
 from trainconsole.engine.reporting.refusals import Refused
 from trainconsole.engine.schedule import rate_ahead, rate_plan
 from trainconsole.engine.schedule.early_stopping import Patience
+from trainconsole.engine.steering import covers, outlook
+from trainconsole.engine.steering.in_force import knobs
 from trainconsole.engine.training import watched_metric
 from trainconsole.engine.training.trainer import Trainer
 

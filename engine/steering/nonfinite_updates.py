@@ -1,8 +1,8 @@
-"""An update that was not finite and was withheld: which samples, which layer, and how it is said."""
+"""An update that was not finite and was withheld: which samples and which layer."""
 
 from collections.abc import Iterable
 
-from trainconsole.engine.checkpoints.schema import PlaceState
+from trainconsole.engine.checkpoints.schema import Led
 from trainconsole.engine.data.nonfinite_inputs import not_finite
 from trainconsole.engine.models.diagnosis import first_nonfinite
 from trainconsole.engine.models.inspection import undisturbed
@@ -27,17 +27,7 @@ def diagnose(trainer: Trainer, step: Step) -> Trouble:
     return Trouble(step=step.number, samples=samples, layer=layer)
 
 
-def described(trouble: Trouble) -> str:
-    """One sentence about a non-finite update."""
-    first = ", ".join(str(sample) for sample in trouble.samples[:8])
-    more = f" and {len(trouble.samples) - 8} more" if len(trouble.samples) > 8 else ""
-    return (
-        f"the update of step {trouble.step} was withheld: not finite, first in {trouble.layer};"
-        f" training samples {first}{more}"
-    )
-
-
-def passed(state: PlaceState, pending: Iterable[Entry], name: str) -> list[Entry]:
+def passed(state: Led, pending: Iterable[Entry], name: str) -> list[Entry]:
     """`pending`, and where `state` stands at a withheld update that nothing lets the run go on past, that it
     was resumed: as a `resume` of id `name`, at that step."""
     held, step = state.get("withheld"), state["position"]["step"]
