@@ -102,7 +102,8 @@ def test_a_curve(copy: Path) -> None:
     rate = '("lr", "<f4"),\n'
     put(copy / "engine/record/metric_rows.py", rate, f'{rate}        ("double", "<f4"),\n')
     filled = '        rows["step"] = '
-    put(copy / "engine/steering/steered_trainer.py", filled, f'        rows["double"] = 2 * rows["loss"]\n{filled}')
+    double = f'        rows["double"] = 2 * rows["loss"]\n{filled}'
+    put(copy / "engine/steering/steered_trainer.py", filled, double)
     entry = '        CurveKind("double", "twice the loss", "train"),\n'
     put(copy / "tui/plotting/curves.py", "    for kind in (\n", f"    for kind in (\n{entry}")
     ran(copy, "-m", "trainconsole.tui", "--preset", "iris", "--set", "epochs=2", "--no-ui")

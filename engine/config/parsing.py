@@ -76,9 +76,14 @@ def encode(config: RunConfig) -> str:
     return as_toml(tomli_w.dumps(plain(config)))
 
 
+OF_A_SCRIPT = ("description", "seed", "threads", "checkpoint", "on_signal", "commands", "script")
+
+
 def plain(config: RunConfig) -> dict[str, Any]:
-    """`config` as a dict that `decode` takes back."""
+    """`config` as a dict that `decode` takes back; of a script's no more than what counts."""
     raw = without_none(config)
+    if config.script is not None:
+        return {name: raw[name] for name in OF_A_SCRIPT if name in raw}
     for section in IMPORTABLE:
         if raw[section]["name"] == "import":
             raw[section]["name"] = raw[section].pop("target")

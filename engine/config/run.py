@@ -81,9 +81,22 @@ class Scripted(Part, frozen=True, kw_only=True):
     what: Name
 
 
+class Script(Part, frozen=True, kw_only=True):
+    """How a script that has a loop of its own was started: its command line, from which directory. `sha256`
+    is of its file, `tree` of what git knows of the directory, changes included; "" where there is none."""
+
+    command: tuple[str, ...] = ()
+    cwd: str = ""
+    file: str = ""
+    sha256: str = ""
+    tree: str = ""
+
+
 class RunConfig(Part, frozen=True, kw_only=True):
     """Everything that decides the weights of a run, but for the commands given while it trains.
 
+    Where `script` is given, data, model, loss, optimizer and schedule are the script's, and what is said of
+    them here does not count.
     `drop_last` leaves out the short batch at the end of an epoch, as torch's DataLoader does.
     `on_signal` says what SIGUSR1 and SIGUSR2 do, which a batch system sends ahead of the end: save and leave,
     or save and go on.
@@ -108,6 +121,7 @@ class RunConfig(Part, frozen=True, kw_only=True):
     on_nonfinite: Literal["pause", "fail", "skip"] | None = None
     on_signal: Literal["leave", "continue"] = "leave"
     commands: tuple[Scripted, ...] = ()
+    script: Script | None = None
 
 
 def batches(rows: int, batch_size: int, *, drop_last: bool) -> int:

@@ -100,7 +100,7 @@ def effective(optimizer: optim.Optimizer) -> dict[str, Any]:
 
 def _head(optimizer: optim.Optimizer) -> dict[str, Any]:
     groups = optimizer.param_groups
-    return next((group for group in groups if group["name"] != "backbone"), groups[0])
+    return next((group for group in groups if group.get("name") != "backbone"), groups[0])
 
 
 def _plain(value: Any) -> Any:

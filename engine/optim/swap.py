@@ -38,6 +38,12 @@ def swap(
     """
     new = build(new_config, old.param_groups, weight_decay, device)
     names = str(old_config.__struct_config__.tag), str(new_config.__struct_config__.tag)
+    return new, "; ".join(filter(None, [carry(names, old, new), decay_note(*names, weight_decay)]))
+
+
+def carry(names: tuple[str, str], old: optim.Optimizer, new: optim.Optimizer) -> str:
+    """Give `new`, of the second name, what it can take over of the state of `old`; that, in words. Both have
+    the same parameters in the same groups."""
     taken = FRESH
     for before, after in zip(old.param_groups, new.param_groups, strict=True):
         for parameter in after["params"]:
@@ -45,7 +51,7 @@ def swap(
             if state:
                 new.state[parameter] = state
                 taken = text
-    return new, "; ".join(note for note in (taken, decay_note(*names, weight_decay)) if note)
+    return taken
 
 
 def _carry(names: tuple[str, str], before: Group, after: Group, state: State) -> tuple[str, State]:

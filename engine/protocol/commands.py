@@ -1,7 +1,7 @@
 """Commands: what a person, a script or a program can ask of a run. No torch.
 
-lr V | lr xF | schedule NAME [k=v ...] | optimizer NAME [k=v ...] | set KNOB V | batch N | epochs N
-pause | resume | next [N] | stop [best|last] | evaluate | checkpoint [NAME] | undo
+lr V | lr xF | schedule NAME [k=v ...] | schedule own | optimizer NAME [k=v ...] | set KNOB V | batch N
+epochs N | pause | resume | next [N] | stop [best|last] | evaluate | checkpoint [NAME] | undo
 rewind best|last|NAME|step N
 """
 
@@ -26,6 +26,10 @@ class Lr(Command, frozen=True, kw_only=True):
 
 class SetSchedule(Command, frozen=True, kw_only=True):
     schedule: AnySchedule
+
+
+class OwnSchedule(Command, frozen=True, kw_only=True):
+    """The schedule that the script itself has is in force again."""
 
 
 class SetOptimizer(Command, frozen=True, kw_only=True):
@@ -83,7 +87,7 @@ class Rewind(Command, frozen=True, kw_only=True):
     step: int | None = None
 
 
-CHANGES_TRAINING = (Lr, SetSchedule, SetOptimizer, SetKnob, SetBatch, SetEpochs, Stop)
+CHANGES_TRAINING = (Lr, SetSchedule, OwnSchedule, SetOptimizer, SetKnob, SetBatch, SetEpochs, Stop)
 """What counts in a lineage; `resume` does where it `passes` a withheld update."""
 
 

@@ -76,6 +76,8 @@ def _lr(words: list[str]) -> Command:
 
 
 def _schedule(words: list[str]) -> Command:
+    if words == ["own"]:
+        return commands.OwnSchedule()
     return commands.SetSchedule(schedule=_choice(words, "schedule", AnySchedule))
 
 

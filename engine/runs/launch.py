@@ -101,8 +101,14 @@ def with_usual_decay(config: RunConfig) -> RunConfig:
 
 def abandon(launch: Launch) -> None:
     """Nothing was trained: leave no directory of a new run."""
-    if not launch.resume and not (launch.path / "events.jsonl").exists():
-        shutil.rmtree(launch.path, ignore_errors=True)
+    if not launch.resume:
+        abandon_new(launch.path)
+
+
+def abandon_new(run: Path) -> None:
+    """Leave no directory of a run that has no event."""
+    if not (run / "events.jsonl").exists():
+        shutil.rmtree(run, ignore_errors=True)
 
 
 @contextmanager

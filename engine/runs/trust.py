@@ -8,6 +8,7 @@ command that was sent to it by one of the command too: a small file each in the 
 import contextlib
 import hashlib
 import os
+import shlex
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -49,6 +50,8 @@ def folder() -> Path:
 def in_config(config: RunConfig) -> tuple[Code, ...]:
     """What `config` names, its scripted commands included."""
     scripted = [code for entry in config.commands for code in in_command(entry.what)]
+    if config.script is not None:
+        scripted.append(Code(where="script.command", target=shlex.join(config.script.command)))
     return (*_in_part(config, ""), *(msgspec.structs.replace(code, command="") for code in scripted))
 
 

@@ -86,11 +86,16 @@ def describe(trainer: Trainer, launch: Launch) -> dict[str, Any]:
 
 def session(trainer: Trainer, launch: Launch) -> dict[str, Any]:
     """One entry of meta.json's `sessions`."""
+    return session_facts(trainer.device, launch.device)
+
+
+def session_facts(device: torch.device, asked: str) -> dict[str, Any]:
+    """The same of any run on `device`."""
     return {
         "start": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": socket.gethostname(),
-        "device": str(trainer.device),
-        "asked_device": launch.device,
+        "device": str(device),
+        "asked_device": asked,
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
         "machine": platform.machine(),

@@ -62,6 +62,11 @@ def _(command: commands.SetSchedule, trainer: Trainer) -> Effect:
 
 
 @apply.register
+def _(command: commands.OwnSchedule, trainer: Trainer) -> Effect:
+    raise Refused("'own' is the schedule of a script's own loop; this run has none but schedule NAME")
+
+
+@apply.register
 def _(command: commands.SetOptimizer, trainer: Trainer) -> Effect:
     before = _optimizer(trainer)
     _within_bounds(trainer, replace(trainer.config, optimizer=command.optimizer))

@@ -7,7 +7,7 @@ to the same bits.
 import inspect
 import os
 from collections.abc import Callable
-from functools import reduce
+from functools import reduce, wraps
 from typing import Any
 
 import torch
@@ -77,6 +77,28 @@ def spare_the_compiler() -> None:
         function = _found(optim.Optimizer, f"{name}.__wrapped__")
         if function is not None:
             function.__dynamo_disable = function
+
+
+COUNTED = "_wrapped_by_lr_sched"
+"""What torch's schedulers put on the wrapper that they put around an optimizer's `step`."""
+
+
+def is_counted(step: Any) -> bool:
+    """Whether `step` is such a wrapper, which tells a scheduler that the optimizer has stepped before it."""
+    return hasattr(step, COUNTED)
+
+
+def count_steps(optimizer: Any) -> None:
+    """Put one like it around the step of an optimizer that has changed its class."""
+    plain = type(optimizer).step
+
+    @wraps(plain)
+    def step(*args: Any, **kwargs: Any) -> Any:
+        optimizer._opt_called = True
+        return plain(optimizer, *args, **kwargs)
+
+    setattr(step, COUNTED, True)
+    optimizer.step = step
 
 
 # --- tensors and modules ---

@@ -1,0 +1,33 @@
+"""trainconsole: a terminal training console for PyTorch. `attach` opens it on a loop of your own."""
+
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainconsole.engine.attach.run import Off, Run
+
+__all__ = ["attach"]
+
+
+def attach(
+    *,
+    name: str = "",
+    runs_dir: "str | PathLike[str]" = "runs",
+    seed: int | None = None,
+    grad_norm: bool = False,
+    **objects: Any,
+) -> "Run | Off":
+    """Watch and steer the loop of this script, record it, and go back in it.
+
+    `objects` is all that training changes, each by a name of its own: model=, optimizer=, scheduler=, and
+    scaler=, ema= or whatever else has state_dict() and load_state_dict(); a list is numbered. They stay what
+    they are: nothing is wrapped or replaced. `name` is added to the name of the run directory in `runs_dir`.
+    With `seed` the generators of torch, NumPy and Python are set, and the order of batches depends on it.
+    `grad_norm` records the gradient norm of each update.
+
+    With TRAINCONSOLE=off in the environment nothing happens. Raises trainconsole's UserError, a ValueError's
+    cousin with one to three lines of text, where something given has no state, or the run cannot be recorded.
+    """
+    from trainconsole.engine.attach.attach import attach
+
+    return attach(name=name, runs_dir=runs_dir, seed=seed, grad_norm=grad_norm, **objects)

@@ -1,0 +1,1 @@
+"""A person's own loop, steered: what `trainconsole.attach` is made of."""

@@ -1,0 +1,98 @@
+"""`trainconsole.attach`: a script's process becomes the host of a run."""
+
+import atexit
+import contextlib
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+
+from trainconsole.engine.attach.host import OwnHost
+from trainconsole.engine.attach.registered import Registered
+from trainconsole.engine.attach.run import Off, Run
+from trainconsole.engine.attach.session import Session
+from trainconsole.engine.attach.steered_loop import SteeredLoop
+from trainconsole.engine.common.escapes import message
+from trainconsole.engine.config.run import Script
+from trainconsole.engine.record import run_directory
+from trainconsole.engine.runs import scripts
+from trainconsole.engine.runs.scripts import Start
+from trainconsole.engine.tensors.random_state import seed_generators
+
+SWITCH = 0.001
+"""Seconds that training goes on while another thread, which has a command, waits for the interpreter."""
+
+_sessions: list[Session] = []
+"""Of this process; the last one is the live one, if any."""
+
+
+def attach(
+    *,
+    name: str = "",
+    runs_dir: str | os.PathLike[str] = "runs",
+    seed: int | None = None,
+    grad_norm: bool = False,
+    **objects: Any,
+) -> Run | Off:
+    """See trainconsole.attach."""
+    if os.environ.get("TRAINCONSOLE", "").lower() in ("off", "0", "no") or _is_other_rank():
+        return Off()
+    registered = Registered(objects)
+    conclude_all()
+    start = scripts.given() or _prepared(name, Path(runs_dir), seed)
+    config = run_directory.read_config(Path(start.path))
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    if seed is not None:
+        seed_generators(seed)
+    loop = SteeredLoop(registered, grad_norm=grad_norm)
+    session = Session(loop, OwnHost(Path(start.path)), config, start)
+    if not _sessions:
+        atexit.register(conclude_all)
+        _tell_of_exceptions()
+    _sessions.append(session)
+    sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH))
+    _say(f"trainconsole: 'trainconsole attach {Path(start.path).name}' watches and steers this run")
+    return Run(session)
+
+
+def conclude_all(error: BaseException | None = None) -> None:
+    """The runs of this process are over."""
+    for session in _sessions:
+        session.conclude(error)
+
+
+def _prepared(name: str, runs: Path, seed: int | None) -> Start:
+    """A new run of this very process. Raises UserError."""
+    command, file = scripts.running()
+    script = scripts.described(command, Path.cwd(), file) if command else Script(cwd=str(Path.cwd()))
+    chosen = torch.initial_seed() % 2**63 if seed is None else seed
+    label = scripts.label(script)
+    path = scripts.prepare(script, runs=runs, label=label, name=name, seed=chosen)
+    return Start(path=str(path))
+
+
+def _is_other_rank() -> bool:
+    """Whether this is one of several processes that train together, and not the first."""
+    return os.environ.get("RANK", "0") not in ("", "0")
+
+
+def _tell_of_exceptions() -> None:
+    """What ends the script is in the record, and is then told as it would have been."""
+    before = sys.excepthook
+
+    def told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        try:
+            conclude_all(error)
+        finally:
+            before(kind, error, trace)
+
+    sys.excepthook = told
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):
+        print(message(text), file=sys.stderr, flush=True)

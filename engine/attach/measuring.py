@@ -1,0 +1,86 @@
+"""What a script evaluates, and what is said of an epoch."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from trainconsole.engine.attach.beginning import Begun
+from trainconsole.engine.attach.numbers import checked
+from trainconsole.engine.attach.own_loop import OwnLoop
+from trainconsole.engine.common.errors import UserError
+from trainconsole.engine.protocol import events
+from trainconsole.engine.protocol.status import Stage
+
+Measure = Callable[[], Mapping[str, Any]]
+
+
+class Measuring:
+    """Used by the thread that trains. `told` says that the epoch which is over was told of."""
+
+    def __init__(self, loop: OwnLoop) -> None:
+        self.begun: Begun | None = None
+        self.told = False
+        self._loop = loop
+        self._measure: Measure | None = None
+
+    def evaluated(self, measure: Measure, *, ends_epoch: bool) -> dict[str, float]:
+        """What `measure` returns, recorded."""
+        self._measure = measure
+        if self.begun is None:
+            return numbers(measure())
+        self.begun.boundary.read_back()
+        self.begun.report.publish("evaluating")
+        found = numbers(measure())
+        self._tell(events.EpochEnded if ends_epoch and not self.told else events.Evaluated, found)
+        self.told |= ends_epoch
+        self.begun.report.publish("training")
+        return found
+
+    def on_request(self, stop: Callable[[], bool], then: Stage) -> None:
+        """What the script measured last, with its modules as they are now; their mode is then as it was."""
+        begun = self.begun
+        if begun is None:
+            return
+        if self._measure is None:
+            why = "nothing was evaluated: the script has not called run.evaluate yet"
+            begun.report.emit(events.Warned, why=why)
+            return
+        begun.report.publish("evaluating")
+        tops = self._loop.registered.modules.values()
+        modes = {module: module.training for top in tops for module in top.modules()}
+        found = numbers(self._measure())
+        for module, mode in modes.items():
+            module.training = mode
+        begun.report.publish(then)
+        self._tell(events.Evaluated, found)
+
+    def close_epoch(self) -> None:
+        """An epoch is over, evaluated or not."""
+        if not self.told:
+            self._tell(events.EpochEnded, None)
+        self.told = False
+        self._loop.close_epoch()
+        if self.begun is not None:
+            self.begun.boundary.meter.begin_epoch()
+            self.begun.report.publish("training", in_force=self._loop.in_force())
+
+    def _tell(self, kind: type[events.Measured], val: dict[str, float] | None) -> None:
+        begun, loop = self.begun, self._loop
+        if begun is None:
+            return
+        begun.boundary.read_back()
+        begun.report.emit(
+            kind,
+            epoch=loop.epoch,
+            train=loop.epoch_means(),
+            val=val,
+            lr=begun.boundary.meter.last_rate,
+            steps_per_second=begun.boundary.meter.epoch_speed(),
+            best=None,
+        )
+
+
+def numbers(measured: Mapping[str, Any]) -> dict[str, float]:
+    """Raises UserError where it is no dict of numbers."""
+    if not isinstance(measured, Mapping):
+        raise UserError(f"run.evaluate: a dict of numbers is wanted, not a {type(measured).__name__}")
+    return {str(name): float(checked(str(name), value)) for name, value in measured.items()}

@@ -1,0 +1,103 @@
+"""What a script logs, kept as it is until it is read back: no `.item()`, no synchronisation."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainconsole.engine.common.errors import UserError
+from trainconsole.engine.record.metric_rows import ROW, Rows
+
+Number = Tensor | float
+METRIC = "accuracy"
+"""What is drawn as the metric of a batch, where a script logs it."""
+
+
+class Update(NamedTuple):
+    """One update of a script's loop; `logged` is what was logged since the one before, by name."""
+
+    number: int
+    epoch: int
+    rate: Number
+    logged: dict[str, list[Number]]
+    grad_norm: Tensor | None
+
+    @property
+    def lr(self) -> float:
+        return float(self.rate)
+
+    @property
+    def withheld(self) -> bool:
+        """Never: the script has made it."""
+        return False
+
+    @property
+    def nbytes(self) -> int:
+        return 1024 * (1 + len(self.logged))
+
+
+def checked(name: str, value: object) -> Number:
+    """A number as it is kept: a tensor without the graph behind it. Raises UserError."""
+    if isinstance(value, Tensor):
+        if value.numel() != 1:
+            raise UserError(f"run.log({name}=...): one number is wanted, this has shape {tuple(value.shape)}")
+        return value.detach()
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise UserError(f"run.log({name}=...): a number is wanted, not a {type(value).__name__}") from None
+
+
+def rows(updates: Sequence[Update]) -> Rows:
+    """Loss and metric where they were logged, each the mean of what was logged for the update; NaN where it
+    was not. The device is waited for."""
+    found = np.empty(len(updates), dtype=ROW)
+    found["loss"] = means(updates, "loss")
+    found["metric"] = means(updates, METRIC)
+    found["grad_norm"] = read(float("nan") if u.grad_norm is None else u.grad_norm for u in updates)
+    found["step"] = [update.number for update in updates]
+    found["epoch"] = [update.epoch for update in updates]
+    found["lr"] = read(update.rate for update in updates)
+    return found
+
+
+def own(updates: Sequence[Update]) -> dict[str, tuple[list[int], NDArray[np.float32]]]:
+    """(steps, values) of each other name that was logged."""
+    names = dict.fromkeys(name for update in updates for name in update.logged)
+    found = {}
+    for name in names:
+        if name not in ("loss", METRIC):
+            having = [update for update in updates if name in update.logged]
+            found[name] = [update.number for update in having], means(having, name)
+    return found
+
+
+def means(updates: Sequence[Update], name: str) -> NDArray[np.float32]:
+    """Of what was logged as `name` for each update, NaN where nothing was."""
+    lists = [update.logged.get(name, ()) for update in updates]
+    sizes = [len(values) for values in lists]
+    flat = read(value for values in lists for value in values)
+    if all(size == 1 for size in sizes):
+        return flat
+    parts = np.split(flat, np.cumsum(sizes)[:-1]) if sizes else []
+    return np.array([part.mean(dtype=np.float64) if len(part) else np.nan for part in parts], np.float32)
+
+
+def read(numbers: Iterable[Number]) -> NDArray[np.float32]:
+    """float32; those on a device come in one transfer."""
+    values = list(numbers)
+    result = np.empty(len(values), np.float32)
+    places = [place for place, value in enumerate(values) if isinstance(value, Tensor)]
+    if places:
+        tensors = [values[place].reshape(()).float() for place in places]  # type: ignore[union-attr]
+        by_device = {tensor.device for tensor in tensors}
+        if len(by_device) == 1:
+            result[places] = torch.stack(tensors).cpu().numpy()
+        else:
+            result[places] = [float(tensor) for tensor in tensors]
+    others = [place for place, value in enumerate(values) if not isinstance(value, Tensor)]
+    result[others] = [values[place] for place in others]
+    return result

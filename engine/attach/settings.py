@@ -1,0 +1,173 @@
+"""What commands have set in a script's own loop, and what is therefore in force."""
+
+from typing import Any
+
+import msgspec
+
+from trainconsole.engine.attach.in_place import Kind, become
+from trainconsole.engine.attach.optimizer_hooks import Hooked, Steering
+from trainconsole.engine.attach.registered import Registered
+from trainconsole.engine.common.errors import UserError
+from trainconsole.engine.config.optimizers import AnyOptimizer
+from trainconsole.engine.models import dropout
+from trainconsole.engine.optim import optimizers
+from trainconsole.engine.optim.swap import carry
+from trainconsole.engine.protocol.commands import SetOptimizer
+from trainconsole.engine.protocol.grammar import parse, spell
+from trainconsole.engine.protocol.status import InForce
+from trainconsole.engine.schedule import rate_plan
+from trainconsole.engine.schedule.rate_plan import Plan, Position
+
+OWN = "own"
+"""How the script's own schedule is called."""
+NAMES = {kind: name for name, kind in optimizers.CLASSES.items()}
+KNOBS = ("weight_decay", "clip.norm", "clip.value", "dropout")
+
+
+class Settings:
+    """`plan` is the schedule that has taken over from the script's, None where that is in force; `kinds` are
+    the optimizers that commands have put in place of the script's, by the name that each is registered by.
+    """
+
+    def __init__(self, registered: Registered, *, grad_norm: bool) -> None:
+        self.steering = Steering()
+        self.steering.measures_norm = grad_norm
+        self.hooked = [Hooked(name, one, self.steering) for name, one in registered.optimizers.items()]
+        for one in self.hooked:
+            one.first = self.hooked[0].own_rate
+        self.plan: Plan | None = None
+        self.epochs: int | None = None
+        self.dropout: float | None = None
+        self.kinds: dict[str, AnyOptimizer] = {}
+        self._registered = registered
+        self._original = {one.name: Kind(one.optimizer) for one in self.hooked}
+        self._original_dropout = {name: dropout.rates(one) for name, one in registered.modules.items()}
+
+    # --- rate ---
+
+    @property
+    def first(self) -> Hooked:
+        """The optimizer that the rate shown is of. Raises UserError where none is registered."""
+        if not self.hooked:
+            raise UserError("no optimizer was registered: attach(model=model, optimizer=optimizer)")
+        return self.hooked[0]
+
+    def rate(self) -> float | None:
+        """Of the next update."""
+        return self.first.rate() if self.hooked else None
+
+    def take_plan(self, plan: Plan | None, at: Position) -> None:
+        self.plan = plan
+        self.steering.factor = 1.0
+        self.plan_next(at)
+
+    def plan_next(self, at: Position) -> None:
+        """The rate of the update that follows `at`, where a schedule of ours is in force."""
+        self.steering.planned = rate_plan.rate(self.plan, at) if self.plan is not None else None
+
+    # --- optimizers ---
+
+    def name_of(self, one: Hooked) -> str:
+        kind = self.kinds.get(one.name)
+        return (
+            spell(kind).split()[0]
+            if kind is not None
+            else NAMES.get(type(one.optimizer), type(one.optimizer).__name__)
+        )
+
+    def swap(self, one: Hooked, config: AnyOptimizer) -> str:
+        """Another kind of optimizer in the same object; returns what it took over, in words. Its rate and
+        weight decay stay as the script has them. Raises UserError as optimizers.build does."""
+        kind, state, taken = self._built(one, config)
+        become(one.optimizer, kind, state)
+        self.kinds[one.name] = config
+        return taken
+
+    def _built(self, one: Hooked, config: AnyOptimizer) -> tuple[Kind, dict[Any, Any], str]:
+        old = one.optimizer
+        groups = [{"params": group["params"], "lr_factor": 1.0, "name": ""} for group in old.param_groups]
+        new = optimizers.build(config, groups, None, self._registered.device)
+        names = NAMES.get(type(old), "import"), str(config.__struct_config__.tag)
+        taken = carry(names, old, new)
+        for group in new.param_groups:
+            del group["lr_factor"], group["name"]
+        return Kind(new), dict(new.state), taken
+
+    # --- knobs ---
+
+    def set_dropout(self, rate: float | None) -> None:
+        self.dropout = rate
+        for name, module in self._registered.modules.items():
+            dropout.set_rates(module, rate, self._original_dropout[name])
+
+    def knobs(self) -> dict[str, float | None]:
+        """Those that there are here, with their values; None where one is off."""
+        steering = self.steering
+        rates = [rate for one in self._registered.modules.values() for rate in dropout.rates(one).values()]
+        decay = steering.weight_decay
+        if decay is None and self.hooked:
+            decay = self.first.optimizer.param_groups[0].get("weight_decay", 0.0)
+        values = (decay, steering.clip_norm, steering.clip_value, max(rates, default=None))
+        return dict(zip(KNOBS, values, strict=True))
+
+    def in_force(self, *, epochs: int, batch_size: int, steps: int) -> InForce:
+        if not self.hooked:
+            return InForce(epochs=epochs, batch_size=batch_size, steps=steps, knobs=self.knobs())
+        parameters = optimizers.effective(self.first.optimizer)
+        for name in ("lr", "weight_decay", "initial_lr"):
+            parameters.pop(name, None)
+        return InForce(
+            optimizer="+".join(self.name_of(one) for one in self.hooked),
+            parameters=parameters,
+            lr=self.rate(),
+            schedule=spell(self.plan.schedule) if self.plan is not None else OWN,
+            epochs=epochs,
+            batch_size=batch_size,
+            steps=steps,
+            knobs=self.knobs(),
+        )
+
+    # --- state ---
+
+    def state_dict(self) -> dict[str, Any]:
+        steering = self.steering
+        return {
+            "factor": steering.factor,
+            "weight_decay": steering.weight_decay,
+            "clip_norm": steering.clip_norm,
+            "clip_value": steering.clip_value,
+            "planned": steering.planned,
+            "plan": msgspec.to_builtins(self.plan),
+            "epochs": self.epochs,
+            "dropout": self.dropout,
+            "kinds": {name: f"optimizer {spell(config)}" for name, config in self.kinds.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Before the optimizers' own states are brought back: each is of the kind again that it was."""
+        steering = self.steering
+        steering.factor, steering.planned = state["factor"], state["planned"]
+        steering.weight_decay = state["weight_decay"]
+        steering.clip_norm, steering.clip_value = state["clip_norm"], state["clip_value"]
+        self.plan, self.epochs = msgspec.convert(state["plan"], Plan | None), state["epochs"]
+        if state["dropout"] != self.dropout:
+            self.set_dropout(state["dropout"])
+        for one in self.hooked:
+            wanted = _config(state["kinds"].get(one.name))
+            if wanted != self.kinds.get(one.name):
+                self._become(one, wanted)
+
+    def _become(self, one: Hooked, wanted: AnyOptimizer | None) -> None:
+        if wanted is None:
+            become(one.optimizer, self._original[one.name], {})
+            del self.kinds[one.name]
+        else:
+            kind, _, _ = self._built(one, wanted)
+            become(one.optimizer, kind, {})
+            self.kinds[one.name] = wanted
+
+
+def _config(text: str | None) -> AnyOptimizer | None:
+    """What a state keeps of a swap."""
+    command = parse(text) if text else None
+    return command.optimizer if isinstance(command, SetOptimizer) else None

@@ -1,0 +1,152 @@
+"""Scripts with a loop of their own: how one was started, whether it has changed, and starting it again.
+
+No torch.
+"""
+
+import hashlib
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from trainconsole.engine.common.errors import UserError
+from trainconsole.engine.common.escapes import encodable
+from trainconsole.engine.config.run import RunConfig, Script, Scripted
+from trainconsole.engine.record import run_directory
+from trainconsole.engine.runs import trust
+
+VARIABLE = "TRAINCONSOLE_RUN"
+"""In the environment of a script that was started for a run: a Start."""
+SECONDS = 10.0
+"""That git may take to say what it knows."""
+
+
+class Start(Struct, frozen=True, kw_only=True):
+    """What a script is started for. `resume` goes on with the run at `path`; `requests` are commands for its
+    first boundary. `begins_with` is the run whose state at step 0 this one begins with, "" its own."""
+
+    path: str
+    resume: bool = False
+    requests: tuple[str, ...] = ()
+    begins_with: str = ""
+    verify: int = 0
+
+
+def described(command: Sequence[str], cwd: Path, file: Path | None) -> Script:
+    """The script that `command` starts."""
+    return Script(
+        command=tuple(encodable(list(command))),
+        cwd=str(cwd),
+        file=str(file) if file is not None else "",
+        sha256=_sha256(file) if file is not None else "",
+        tree=_tree(cwd),
+    )
+
+
+def changed(script: Script) -> str:
+    """What is not as it was when `script` was recorded, in words; "" where nothing is known to be."""
+    if script.file and not Path(script.file).is_file():
+        return f"{script.file} is gone"
+    if script.sha256 and _sha256(Path(script.file)) != script.sha256:
+        return f"{script.file} has changed"
+    if script.tree and _tree(Path(script.cwd)) not in ("", script.tree):
+        return f"files that git knows in {script.cwd} have changed"
+    return ""
+
+
+def prepare(
+    script: Script,
+    *,
+    runs: Path,
+    label: str,
+    name: str = "",
+    seed: int = 0,
+    threads: int | None = None,
+    commands: Sequence[Scripted] = (),
+) -> Path:
+    """A run directory for `script`, with its config.toml. Raises UserError."""
+    config = RunConfig(script=script, seed=seed, threads=threads, commands=tuple(commands))
+    path = run_directory.create(runs, label, name)
+    run_directory.write_config(path, config)
+    trust.remember(path, trust.in_config(config))
+    return path
+
+
+def label(script: Script) -> str:
+    """What its runs are called: the name of the file, or of the module."""
+    if script.file:
+        stem = Path(script.file).stem
+        return Path(script.file).parent.name if stem == "__main__" else stem
+    return "script"
+
+
+def environment(start: Start, known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """That of a process which is started for `start`."""
+    return {**(os.environ if known is None else known), VARIABLE: msgspec.json.encode(start).decode()}
+
+
+def given() -> Start | None:
+    """What this process was started for; asked once, and none of its children is asked. Raises UserError."""
+    text = os.environ.pop(VARIABLE, "")
+    try:
+        return msgspec.json.decode(text, type=Start) if text else None
+    except ValueError as error:
+        raise UserError(f"{VARIABLE} in the environment: {error}") from None
+
+
+def spelled(script: Script) -> str:
+    """Its command line, as a shell takes it."""
+    return shlex.join(script.command)
+
+
+def start(script: Script, wanted: Start, **streams: int) -> "subprocess.Popen[bytes]":
+    """Start it again, where it was started. `streams` and more are Popen's. Raises UserError."""
+    if not script.command:
+        raise UserError("how this run was started is not on record: it was no script (a notebook?)")
+    try:
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            script.command,
+            cwd=script.cwd,
+            env=environment(wanted),
+            **streams,  # type: ignore[call-overload]
+        )
+        return process
+    except OSError as error:
+        raise UserError(f"cannot start {spelled(script)} in {script.cwd}: {error.strerror}") from None
+
+
+def _sha256(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _tree(cwd: Path) -> str:
+    """Of what git tracks below `cwd`, as it is on the disk now; "" where there is no git."""
+    staged, unstaged = _git(cwd, "ls-files", "-s", "."), _git(cwd, "diff", "--no-ext-diff", ".")
+    if not staged:
+        return ""
+    return hashlib.sha256(staged + unstaged).hexdigest()
+
+
+def _git(cwd: Path, *words: str) -> bytes:
+    command = ["git", "-C", str(cwd), "--no-optional-locks", *words]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return b""
+    return done.stdout if done.returncode == 0 else b""
+
+
+def running() -> tuple[tuple[str, ...], Path | None]:
+    """The command line of this process, and the file of its main module; none of a notebook."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    if file is None:
+        return (), None
+    return (sys.executable, *sys.orig_argv[1:]), Path(file).resolve()
