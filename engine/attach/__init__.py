@@ -1,1 +1,1 @@
-"""A person's own loop, steered: what `trainconsole.attach` is made of."""
+"""The process of a script that has called `trainconsole.attach`: its run, its session, its host."""

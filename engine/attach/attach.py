@@ -11,12 +11,12 @@ from typing import Any
 import torch
 
 from trainconsole.engine.attach.host import OwnHost
-from trainconsole.engine.attach.registered import Registered
 from trainconsole.engine.attach.run import Off, Run
 from trainconsole.engine.attach.session import Session
-from trainconsole.engine.attach.steered_loop import SteeredLoop
 from trainconsole.engine.common.escapes import message
 from trainconsole.engine.config.run import Script
+from trainconsole.engine.own_loop.registered import Registered
+from trainconsole.engine.own_loop.steered_loop import SteeredLoop
 from trainconsole.engine.record import run_directory
 from trainconsole.engine.runs import scripts
 from trainconsole.engine.runs.scripts import Start

@@ -13,8 +13,6 @@ import torch
 from torch.optim.swa_utils import AveragedModel
 
 from trainconsole.engine.attach.host import OwnHost
-from trainconsole.engine.attach.numbers import METRIC, Update
-from trainconsole.engine.attach.steered_loop import SteeredLoop
 from trainconsole.engine.boundary.boundary import Boundary
 from trainconsole.engine.checkpoints import schema
 from trainconsole.engine.checkpoints.retention import written_before
@@ -23,6 +21,8 @@ from trainconsole.engine.checkpoints.writer import Saver
 from trainconsole.engine.checks.trial_checkpoint import try_saving
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config.run import RunConfig
+from trainconsole.engine.own_loop.numbers import METRIC, Update
+from trainconsole.engine.own_loop.steered_loop import SteeredLoop
 from trainconsole.engine.protocol import script
 from trainconsole.engine.protocol.commands import Request
 from trainconsole.engine.protocol.events import AnyEvent, ResumedRun, Started, Warned

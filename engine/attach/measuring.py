@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from trainconsole.engine.attach.beginning import Begun
-from trainconsole.engine.attach.numbers import checked
-from trainconsole.engine.attach.own_loop import OwnLoop
 from trainconsole.engine.common.errors import UserError
+from trainconsole.engine.own_loop.loop import OwnLoop
+from trainconsole.engine.own_loop.numbers import checked
 from trainconsole.engine.protocol import events
 from trainconsole.engine.protocol.status import Stage
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
-from trainconsole.engine.attach.data_order import Order, order_of
-from trainconsole.engine.attach.numbers import Number, checked
 from trainconsole.engine.attach.session import Session
+from trainconsole.engine.own_loop.data_order import Order, order_of
+from trainconsole.engine.own_loop.numbers import Number, checked
 
 T = TypeVar("T")
 _END: Any = object()

@@ -6,11 +6,11 @@ from typing import Any
 from trainconsole.engine.attach.beginning import Begun, begin
 from trainconsole.engine.attach.host import OwnHost, raise_again
 from trainconsole.engine.attach.measuring import Measure, Measuring
-from trainconsole.engine.attach.numbers import Number
-from trainconsole.engine.attach.passes import Passes
-from trainconsole.engine.attach.steered_loop import SteeredLoop
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.host.host import reason_of
+from trainconsole.engine.own_loop.numbers import Number
+from trainconsole.engine.own_loop.passes import Passes
+from trainconsole.engine.own_loop.steered_loop import SteeredLoop
 from trainconsole.engine.protocol import events
 from trainconsole.engine.runs.launch import abandon_new
 from trainconsole.engine.runs.scripts import Start

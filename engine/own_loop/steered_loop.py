@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from trainconsole.engine.attach import commands, numbers
-from trainconsole.engine.attach.numbers import METRIC, Update
-from trainconsole.engine.attach.own_loop import OwnLoop
 from trainconsole.engine.checkpoints.schema import Kept, Placed, RunState
 from trainconsole.engine.common.errors import UserError
+from trainconsole.engine.own_loop import commands, numbers
+from trainconsole.engine.own_loop.loop import OwnLoop
+from trainconsole.engine.own_loop.numbers import METRIC, Update
 from trainconsole.engine.protocol.commands import Command
 from trainconsole.engine.protocol.events import Trouble
 from trainconsole.engine.record.metric_rows import Rows

@@ -4,14 +4,14 @@ from typing import Any
 
 import msgspec
 
-from trainconsole.engine.attach.in_place import Kind, become
-from trainconsole.engine.attach.optimizer_hooks import Hooked, Steering
-from trainconsole.engine.attach.registered import Registered
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config.optimizers import AnyOptimizer
 from trainconsole.engine.models import dropout
 from trainconsole.engine.optim import optimizers
 from trainconsole.engine.optim.swap import carry
+from trainconsole.engine.own_loop.in_place import Kind, become
+from trainconsole.engine.own_loop.optimizer_hooks import Hooked, Steering
+from trainconsole.engine.own_loop.registered import Registered
 from trainconsole.engine.protocol.commands import SetOptimizer
 from trainconsole.engine.protocol.grammar import parse, spell
 from trainconsole.engine.protocol.status import InForce

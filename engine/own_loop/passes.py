@@ -5,7 +5,7 @@ iterators give: passes that are over give nothing, an epoch that is over is ende
 given again. What the script does on the way, a scheduler's step, is taken back when it is there.
 """
 
-from trainconsole.engine.attach.own_loop import OwnLoop
+from trainconsole.engine.own_loop.loop import OwnLoop
 
 
 class Passes:

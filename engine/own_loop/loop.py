@@ -4,15 +4,15 @@ from typing import cast
 
 import msgspec
 
-from trainconsole.engine.attach import numbers
-from trainconsole.engine.attach.numbers import Update
-from trainconsole.engine.attach.optimizer_hooks import Hooked
-from trainconsole.engine.attach.registered import Registered
-from trainconsole.engine.attach.settings import Settings
 from trainconsole.engine.checkpoints.checkpoint import FORMAT
 from trainconsole.engine.checkpoints.parts import entries
 from trainconsole.engine.checkpoints.schema import Kept, LoopState, RunState
 from trainconsole.engine.common.errors import UserError
+from trainconsole.engine.own_loop import numbers
+from trainconsole.engine.own_loop.numbers import Update
+from trainconsole.engine.own_loop.optimizer_hooks import Hooked
+from trainconsole.engine.own_loop.registered import Registered
+from trainconsole.engine.own_loop.settings import Settings
 from trainconsole.engine.protocol.events import Best, Entry, Trouble
 from trainconsole.engine.protocol.status import InForce
 from trainconsole.engine.reporting.steered import Progress

@@ -5,14 +5,14 @@ from typing import Any
 
 from torch import optim
 
-from trainconsole.engine.attach.own_loop import OwnLoop
-from trainconsole.engine.attach.settings import OWN
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config.optimizers import decay_note
 from trainconsole.engine.config.parsing import decode_part
 from trainconsole.engine.config.run import Regularisation
 from trainconsole.engine.config.schedules import ReduceOnPlateau
 from trainconsole.engine.optim import optimizers
+from trainconsole.engine.own_loop.loop import OwnLoop
+from trainconsole.engine.own_loop.settings import OWN
 from trainconsole.engine.protocol import commands
 from trainconsole.engine.protocol.commands import Command
 from trainconsole.engine.protocol.grammar import spell
