@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-PARTS := -p trainconsole.engine -p trainconsole.presets -p trainconsole.tui
+PARTS := -p trainconsole
 PRESET := $(if $(ARGS),,--preset digits)
 # Where there is no terminal, a run is headless.
 HEADLESS = $(if $(findstring --no-ui,$(ARGS)),,$(if $(findstring --preset,$(ARGS) $(PRESET)),--no-ui))
