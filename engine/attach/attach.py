@@ -14,11 +14,12 @@ from trainconsole.engine.attach.host import OwnHost
 from trainconsole.engine.attach.run import Off, Run
 from trainconsole.engine.attach.session import Session
 from trainconsole.engine.common.escapes import message
-from trainconsole.engine.config.run import Script
+from trainconsole.engine.config.run import RunConfig, Script
 from trainconsole.engine.own_loop.registered import Registered
 from trainconsole.engine.own_loop.steered_loop import SteeredLoop
 from trainconsole.engine.record import run_directory
 from trainconsole.engine.runs import scripts
+from trainconsole.engine.runs.launch import prepare, started_for
 from trainconsole.engine.runs.scripts import Start
 from trainconsole.engine.tensors.random_state import seed_generators
 
@@ -44,8 +45,11 @@ def attach(
     conclude_all()
     start = scripts.given() or _prepared(name, Path(runs_dir), seed)
     config = run_directory.read_config(Path(start.path))
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    threads = config.threads or (
+        run_directory.read_meta(Path(start.path)).last.threads if start.resume else 0
+    )
+    if threads:
+        torch.set_num_threads(threads)
     if seed is not None:
         seed_generators(seed)
     loop = SteeredLoop(registered, grad_norm=grad_norm)
@@ -70,9 +74,11 @@ def _prepared(name: str, runs: Path, seed: int | None) -> Start:
     command, file = scripts.running()
     script = scripts.described(command, Path.cwd(), file) if command else Script(cwd=str(Path.cwd()))
     chosen = torch.initial_seed() % 2**63 if seed is None else seed
-    label = scripts.label(script)
-    path = scripts.prepare(script, runs=runs, label=label, name=name, seed=chosen)
-    return Start(path=str(path))
+    config = RunConfig(script=script, seed=chosen)
+    command_line = [*command] or sys.argv
+    label, data_dir = scripts.label(script), Path.cwd()
+    launch = prepare(config, label, runs=runs, data_dir=data_dir, name=name, command_line=command_line)
+    return started_for(launch)
 
 
 def _is_other_rank() -> bool:

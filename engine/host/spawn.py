@@ -9,6 +9,7 @@ import sys
 import msgspec
 
 from trainconsole.engine.common import signals
+from trainconsole.engine.host import script_process
 from trainconsole.engine.host.host_log import open_log
 from trainconsole.engine.runs.launch import Launch, unless_begun
 
@@ -22,6 +23,10 @@ def start_detached(launch: Launch) -> int:
     It listens at `address.socket_path(launch.path, pid)` a moment later; `has_ended` says whether there is
     still somebody to wait for. What it prints goes to host.log.
     """
+    if launch.config.script is not None:
+        script = script_process.start_detached(launch, launch.config.script)
+        _started.append(script)
+        return script.pid
     with unless_begun(launch), signals.held(), open(open_log(launch.path), "ab") as log:
         # -P: a file of the user's that is called random.py stands in nobody's way.
         process = subprocess.Popen(

@@ -50,7 +50,7 @@ def check(config: RunConfig, source: str) -> None:
     for index, scripted in enumerate(config.commands):
         place = f"{source}: commands[{index}] ('{scripted.when}: {scripted.what}')".lstrip(": ")
         when = _checked(scripted, place)
-        if when.unit == "epoch" and when.at > end:
+        if when.unit == "epoch" and when.at > end and config.script is None:
             raise UserError(f"{place}: beyond the end of the run, which has {end} epochs (--set epochs=N)")
 
 

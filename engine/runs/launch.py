@@ -21,7 +21,7 @@ from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.protocol import script
 from trainconsole.engine.record import own_files, run_directory
 from trainconsole.engine.record.meta import DeviceName
-from trainconsole.engine.runs import source_run, trust
+from trainconsole.engine.runs import scripts, source_run, trust
 
 NARROW = 128
 """Units of a layer that one thread computes as fast as two."""
@@ -33,7 +33,8 @@ class Launch(Struct, frozen=True, kw_only=True):
     `resume` goes on with a run that is there; `requests` are commands for its first boundary. `code` is the
     user code that may be imported before a command names more ("my_pkg.nets:Net"); None: whatever is named.
     `repeats` is meta.json's `data` of the run that this one repeats, {} where it repeats none.
-    `said` is what to tell the person once it has begun.
+    `said` is what to tell the person once it has begun. Of a script's run, `begins_with` is the one whose
+    state at step 0 it begins with, "" its own.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class Launch(Struct, frozen=True, kw_only=True):
     code: tuple[str, ...] | None = None
     repeats: dict[str, Any] = field(default_factory=dict)
     said: tuple[str, ...] = ()
+    begins_with: str = ""
 
 
 def prepare(
@@ -66,14 +68,10 @@ def prepare(
 
     Where the config leaves open what a non-finite update does, an `unattended` run fails and another pauses.
     """
-    limits.check(config)
     script.check(config, preset)
     _recordable(runs.absolute(), "--runs-dir")
     _recordable(data_dir, "--data-dir")
-    if config.on_nonfinite is None:
-        config = replace(config, on_nonfinite="fail" if unattended else "pause")
-    config = with_usual_decay(config)
-    config, said = source_run.resolve(config, runs)
+    config, said = _settled(config, runs, unattended=unattended)
     path = run_directory.create(runs, preset, name)
     launch = Launch(
         path=path,
@@ -89,6 +87,16 @@ def prepare(
         run_directory.write_config(path, config)
         trust.remember(path, trust.in_config(config))
     return launch
+
+
+def _settled(config: RunConfig, runs: Path, *, unattended: bool) -> tuple[RunConfig, tuple[str, ...]]:
+    """`config` with what it leaves open, and what is to be said. Raises UserError."""
+    if config.script is not None:
+        return config, ()
+    limits.check(config)
+    if config.on_nonfinite is None:
+        config = replace(config, on_nonfinite="fail" if unattended else "pause")
+    return source_run.resolve(with_usual_decay(config), runs)
 
 
 def with_usual_decay(config: RunConfig) -> RunConfig:
@@ -190,6 +198,16 @@ def as_command(assignment: str) -> str:
     raise UserError(
         f"--set {assignment}: a run that has begun can change {', '.join(LIVE)} and regularisation.*;"
         " anything else needs a new run"
+    )
+
+
+def started_for(launch: Launch) -> scripts.Start:
+    """What the script of `launch` is started for."""
+    return scripts.Start(
+        path=str(launch.path),
+        resume=launch.resume,
+        requests=launch.requests,
+        begins_with=launch.begins_with,
     )
 
 

@@ -5,6 +5,7 @@ No torch.
 
 import hashlib
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -16,9 +17,7 @@ from msgspec import Struct
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.escapes import encodable
-from trainconsole.engine.config.run import RunConfig, Script, Scripted
-from trainconsole.engine.record import run_directory
-from trainconsole.engine.runs import trust
+from trainconsole.engine.config.run import Script
 
 VARIABLE = "TRAINCONSOLE_RUN"
 """In the environment of a script that was started for a run: a Start."""
@@ -35,6 +34,19 @@ class Start(Struct, frozen=True, kw_only=True):
     requests: tuple[str, ...] = ()
     begins_with: str = ""
     verify: int = 0
+
+
+PYTHONS = re.compile(r"python[\d.]*")
+
+
+def file_of(command: Sequence[str], cwd: Path) -> Path | None:
+    """The script in `command`: what is no option of Python's, or the command itself."""
+    words = iter(command)
+    program = next(words, "")
+    if PYTHONS.fullmatch(Path(program).name):
+        program = next((word for word in words if not word.startswith("-")), "")
+    file = cwd / program
+    return file.resolve() if program and file.is_file() else None
 
 
 def described(command: Sequence[str], cwd: Path, file: Path | None) -> Script:
@@ -59,30 +71,12 @@ def changed(script: Script) -> str:
     return ""
 
 
-def prepare(
-    script: Script,
-    *,
-    runs: Path,
-    label: str,
-    name: str = "",
-    seed: int = 0,
-    threads: int | None = None,
-    commands: Sequence[Scripted] = (),
-) -> Path:
-    """A run directory for `script`, with its config.toml. Raises UserError."""
-    config = RunConfig(script=script, seed=seed, threads=threads, commands=tuple(commands))
-    path = run_directory.create(runs, label, name)
-    run_directory.write_config(path, config)
-    trust.remember(path, trust.in_config(config))
-    return path
-
-
 def label(script: Script) -> str:
     """What its runs are called: the name of the file, or of the module."""
-    if script.file:
+    if script.file and Path(script.file).suffix == ".py":
         stem = Path(script.file).stem
         return Path(script.file).parent.name if stem == "__main__" else stem
-    return "script"
+    return Path(script.command[0]).name if script.command else "script"
 
 
 def environment(start: Start, known: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -102,22 +96,6 @@ def given() -> Start | None:
 def spelled(script: Script) -> str:
     """Its command line, as a shell takes it."""
     return shlex.join(script.command)
-
-
-def start(script: Script, wanted: Start, **streams: int) -> "subprocess.Popen[bytes]":
-    """Start it again, where it was started. `streams` and more are Popen's. Raises UserError."""
-    if not script.command:
-        raise UserError("how this run was started is not on record: it was no script (a notebook?)")
-    try:
-        process: subprocess.Popen[bytes] = subprocess.Popen(
-            script.command,
-            cwd=script.cwd,
-            env=environment(wanted),
-            **streams,  # type: ignore[call-overload]
-        )
-        return process
-    except OSError as error:
-        raise UserError(f"cannot start {spelled(script)} in {script.cwd}: {error.strerror}") from None
 
 
 def _sha256(file: Path) -> str:

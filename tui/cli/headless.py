@@ -1,18 +1,21 @@
 """A run without a console: progress on stderr, the result on stdout. Owns the process while it trains."""
 
 import os
+import sys
 from typing import NoReturn, Protocol
 
 from trainconsole.engine.common.escapes import as_json
-from trainconsole.engine.host import process
+from trainconsole.engine.config.run import Script
+from trainconsole.engine.host import process, script_process
 from trainconsole.engine.host.host import Host
 from trainconsole.engine.protocol.events import Event, Finished
 from trainconsole.engine.protocol.status import Status
+from trainconsole.engine.record.last_events import last_words
 from trainconsole.engine.runs.launch import Launch
 from trainconsole.engine.transport import registry
 from trainconsole.tui.cli.progress import LivePrinter, PlainPrinter
 from trainconsole.tui.cli.start import Conclude
-from trainconsole.tui.cli.streams import Stream, refusal
+from trainconsole.tui.cli.streams import Stream, refusal, say
 from trainconsole.tui.state.run_list import still_training
 from trainconsole.tui.text.final_report import result
 
@@ -73,6 +76,8 @@ def run(launch: Launch, *, json: bool, conclude: Conclude | None = None) -> NoRe
 
     `conclude` is asked after a run that finished: for another exit code, and a last line of the result.
     """
+    if launch.config.script is not None:
+        _run_script(launch, launch.config.script, conclude)
     out, err = Stream(os.dup(1)), Stream(os.dup(2))
     if notice := still_training(registry.live()):
         err.say(notice)
@@ -99,6 +104,15 @@ def run(launch: Launch, *, json: bool, conclude: Conclude | None = None) -> NoRe
         err.say(refusal(f"cannot write to stdout: {out.lost}; the record of the run has it all"))
     err.flush()
     process.leave(code)
+
+
+def _run_script(launch: Launch, script: Script, conclude: Conclude | None) -> NoReturn:
+    """The terminal is the script's; what `conclude` says goes to stderr."""
+    code = script_process.run(launch, script)
+    if conclude is not None and isinstance(last_words(launch.path).last, Finished):
+        code, text = conclude()
+        say(text, lines=True)
+    sys.exit(code)
 
 
 def progress_printer(err: Stream) -> Printer:

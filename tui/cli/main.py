@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trainconsole.engine.common import signals
-from trainconsole.tui.cli import live_runs, recorded_runs
+from trainconsole.tui.cli import live_runs, recorded_runs, scripts
 from trainconsole.tui.cli.exits import fail, is_terminal, need_terminal, user_errors
 from trainconsole.tui.cli.options import (
     data_dir_option,
@@ -150,6 +150,7 @@ main.add_command(live_runs.attach)
 main.add_command(live_runs.ctl)
 main.add_command(live_runs.stop)
 main.add_command(live_runs.list_runs)
+main.add_command(scripts.run_script)
 
 if __name__ == "__main__":
     main()

@@ -22,7 +22,7 @@ from trainconsole.tui.cli.options import (
     threads_option,
 )
 from trainconsole.tui.cli.streams import refusal, say
-from trainconsole.tui.cli.trust import trust_option, trusted
+from trainconsole.tui.cli.trust import changed_option, check_unchanged, trust_option, trusted
 
 if TYPE_CHECKING:
     from trainconsole.engine.runs.replay import Recipe
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Change what has a live command."
 )
 @trust_option
+@changed_option
 @device_option
 @threads_option
 @data_dir_option
@@ -48,6 +49,7 @@ def resume(
     as_json: bool,
     assignments: tuple[str, ...],
     trust: bool,
+    changed: bool,
     device: Any,
     threads: int | None,
     data_dir: Path | None,
@@ -60,6 +62,7 @@ def resume(
     if not no_ui:
         need_terminal()
     path = trusted(runs_dir, run, trust)
+    check_unchanged(path, changed)
     launch = reopen(
         path,
         assignments=assignments,
@@ -81,6 +84,7 @@ def resume(
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Try the recipe with another seed.")
 @trust_option
+@changed_option
 @runs_dir_option
 @user_errors
 def replay(
@@ -90,6 +94,7 @@ def replay(
     assignments: tuple[str, ...],
     seed: int | None,
     trust: bool,
+    changed: bool,
     runs_dir: Path,
 ) -> None:
     """Repeat RUN from its config and its commands, and compare the weights; exit 3 where they differ."""
@@ -104,6 +109,7 @@ def replay(
         need_terminal()
     signals.hold()
     original = trusted(runs_dir, run, trust)
+    check_unchanged(original, changed)
     wanted = recipe(original)
     _warn(wanted)
     config = override(wanted.config, assignments)
@@ -117,11 +123,12 @@ def replay(
         device=wanted.device,
         command_line=["trainconsole", *sys.argv[1:]],
     )
-    launch = replace(launch, repeats=wanted.data)
-    changed = config != wanted.config
+    begins_with = str(original) if config.script is not None else ""
+    launch = replace(launch, repeats=wanted.data, begins_with=begins_with)
+    is_another = config != wanted.config
 
     def conclude() -> tuple[int, str]:
-        if changed:
+        if is_another:
             return 0, f"not compared with {original.name}: the recipe was changed"
         same, text = compare(original, launch.path, wanted)
         return (0 if same else 3), text

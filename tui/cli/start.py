@@ -40,9 +40,10 @@ def begin(
 def again(path: Path) -> "Launch":
     """Going on with the run at `path` as it was. Raises UserError."""
     from trainconsole.engine.runs.launch import reopen
-    from trainconsole.tui.cli.trust import check_trust
+    from trainconsole.tui.cli.trust import check_trust, check_unchanged
 
     check_trust(path, trust=False)
+    check_unchanged(path)
     return reopen(path, default_data_dir=default_data_dir(), command_line=["trainconsole", *sys.argv[1:]])
 
 

@@ -25,6 +25,24 @@ trust_option = click.option(
 )
 
 
+changed_option = click.option(
+    "--changed", is_flag=True, help="Also where the script of the run has changed since it was started."
+)
+
+
+def check_unchanged(path: Path, changed: bool = False) -> None:
+    """Raises UserError where the code of a script's run is not what it was, unless that is known."""
+    from trainconsole.engine.record.run_directory import read_config
+    from trainconsole.engine.runs import scripts
+
+    script = read_config(path).script
+    if script is not None and not changed and (what := scripts.changed(script)):
+        raise UserError(
+            f"{path.name}: {what} since this run was started, so it may not be exact\n"
+            "--changed goes on all the same."
+        )
+
+
 def trusted(runs_dir: Path, run: str, trust: bool) -> Path:
     """The directory of RUN, whose code may be run: its owner was checked, its format, and what it imports.
 

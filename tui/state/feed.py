@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from trainconsole.engine.common.errors import UserError
+from trainconsole.engine.host.script_process import last_line
 from trainconsole.engine.host.spawn import has_ended
 from trainconsole.engine.protocol.commands import Request
 from trainconsole.engine.protocol.events import AnyEvent
@@ -11,6 +12,8 @@ from trainconsole.engine.protocol.status import Status
 from trainconsole.engine.record.journal import Journal
 from trainconsole.engine.record.metric_rows import Rows
 from trainconsole.engine.record.metrics_file import CHUNK, MetricFile
+from trainconsole.engine.record.run_directory import read_config
+from trainconsole.engine.runs.launch import abandon_new
 from trainconsole.engine.transport import registry as live
 from trainconsole.engine.transport.client import Client, requested
 
@@ -29,6 +32,8 @@ class Feed:
         self.run = run
         self.status: Status | None = None
         self._pid = pid
+        # What a script does before it attaches takes as long as it takes.
+        self._is_script = pid is not None and _is_script(run)
         self._until = time.monotonic() + APPEARS
         self._client: Client | None = None
         self._held: list[Request] = []
@@ -62,12 +67,16 @@ class Feed:
     @property
     def awaited(self) -> bool:
         """Whether a host may still come that was started just now."""
-        return self._pid is not None and has_ended(self._pid) is None and time.monotonic() < self._until
+        if self._pid is None or has_ended(self._pid) is not None:
+            return False
+        return self._is_script or time.monotonic() < self._until
 
     @property
     def failed(self) -> str:
         """Why a host that was started just now never trained, as far as is known here."""
         code = has_ended(self._pid) if self._pid is not None else None
+        if self._is_script and code is not None:
+            return scripts_end(self.run, code)
         if self._pid is None or code == 0:
             return ""
         what = "has not begun" if code is None else f"ended with code {code} before it began"
@@ -124,3 +133,18 @@ class Feed:
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
+
+
+def _is_script(run: Path) -> bool:
+    try:
+        return read_config(run).script is not None
+    except UserError:
+        return False
+
+
+def scripts_end(run: Path, code: int) -> str:
+    """Why a script never trained, as far as is known here; its run leaves no directory then."""
+    said = last_line(run)
+    how = f"ended with code {code}" if code >= 0 else f"was ended by signal {-code}"
+    abandon_new(run)
+    return f"the script {how} before its loop began" + (f"\n{said}" if said else "")
