@@ -44,13 +44,15 @@ class DataFacts(Struct, frozen=True, kw_only=True):
 
 
 class RunMeta(Struct, frozen=True, kw_only=True):
-    """What meta.json says, as far as it is read again. A file that is not there yet says nothing."""
+    """What meta.json says, as far as it is read again. A file that is not there yet says nothing. `in_force`
+    is what a script's own loop began with, by the names that an acknowledgement has."""
 
     preset: str = ""
     metric: str = ""
     maximised: bool = True
     batch_metric: str = "accuracy"
     data: DataFacts = DataFacts()
+    in_force: dict[str, Any] = {}
     data_dir: Annotated[str, Bound(pattern=r"^[^\x00]*$")] = ""
     sessions: tuple[Session, ...] = ()
 

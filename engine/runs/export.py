@@ -66,6 +66,8 @@ def to_preset(run: Path, file: Path, *, force: bool = False) -> Recipe:
     Raises UserError where there is nothing to repeat, and where `file` is there and `force` is not given.
     """
     wanted = replay.recipe(run)
+    if wanted.config.script is not None:
+        raise UserError(f"{run.name} is the run of a script, which no preset can start: trainconsole replay")
     if file.suffix != ".toml":
         raise UserError(f"--preset {file}: the name of a preset file ends in .toml")
     if os.path.lexists(file) and not force:

@@ -75,7 +75,7 @@ def surveyed(scene: Scene, view: View, quantity: str, dots: int) -> Survey:
 
 def mean_over(scene: Scene, view: View, quantity: str) -> int:
     """The number of steps that one value of the line is the mean of; a learning rate is not smoothed."""
-    return view.mean_over(scene.steps) if CURVES[quantity].smoothed else 1
+    return view.mean_over(scene.steps or scene.end) if CURVES[quantity].smoothed else 1
 
 
 def read(scene: Scene, view: View, quantity: str, step: float) -> float:

@@ -61,14 +61,18 @@ class Scene:
     @property
     def end(self) -> int:
         """The last step of the whole run: the planned one, or where it ended."""
-        return max(self.done if self.stage in ENDED else max(self.steps, self.done), 1)
+        if self.stage in ENDED:
+            return max(self.done, 1)
+        if not self.steps:
+            # Nobody knows: a round number, so that the axis keeps still.
+            return round(_nice(float(max(self.done, 10))))
+        return max(self.steps, self.done, 1)
 
     def reach(self, axis: Axis) -> Reach:
         low, now, high = self.along(axis, np.array([0.0, self.done, self.end]))
         if axis == "time" and self.end > self.done:
             # It is only guessed: to two digits at most, so that the axis keeps still.
-            power = 10.0 ** np.floor(np.log10(max(high, 1e-9)))
-            high = power * NICE[np.searchsorted(NICE * power, high * (1 - 1e-9))]
+            high = _nice(high)
         return Reach(float(low), float(high), float(now), float(high - low) * min(LEAST / self.end, 1.0))
 
     def along(self, axis: Axis, steps: Floats) -> Floats:
@@ -108,3 +112,9 @@ class Scene:
         pace = last["time"] / max(last["step"], 1)
         ahead = last["time"] + (steps - last["step"]) * pace
         return np.where(steps > last["step"], ahead, np.where(places < 0, 0.0, known))
+
+
+def _nice(value: float) -> float:
+    """The round number at or above `value`."""
+    power = 10.0 ** np.floor(np.log10(max(value, 1e-9)))
+    return float(power * NICE[np.searchsorted(NICE * power, value * (1 - 1e-9))])
