@@ -84,11 +84,12 @@ class Session:
             loop = self.loop
             self._begun.boundary.step_done(loop.updated(loop.settings.hooked[0], logged))
 
-    def serve(self) -> None:
-        """What has arrived. At a stop or a signal the run is saved now, whatever the script does then."""
+    def serve(self) -> bool:
+        """What has arrived; whether the run goes on. At a stop or a signal it is saved now, whatever the
+        script does then."""
         begun, moves = self._begun, self.loop.moves
-        if begun is None:
-            return
+        if self.is_over or begun is None:
+            return False
         begun.boundary.serve()
         if begun.boundary.ending is not None:
             begun.boundary.read_back()
@@ -99,6 +100,7 @@ class Session:
                 raise_again(signal)
         elif self.loop.moves != moves:
             self.passes.moved()
+        return begun.boundary.ending is None
 
     # --- epochs ---
 
