@@ -75,6 +75,7 @@ class Session:
         """Whether an optimizer has made an update since the last time."""
         count = 0
         for one in self.loop.settings.hooked:
+            one.settle()
             count += one.updates
         made, self._seen = count != self._seen, count
         return made
