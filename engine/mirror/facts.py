@@ -26,6 +26,7 @@ from trainconsole.engine.record.runs_dir import CONFIG, LARGEST
 MEASURED = ("loss", "metric", "lr", "grad_norm")
 FIRST = 65536
 """Bytes of events.jsonl that are read for the first event."""
+RESERVED = ("step", "command", "config", "result", "reason", "weights", "weights_sha256")
 LONGEST = 2000
 """Characters of a command, or of a reason, that are passed on."""
 
@@ -53,11 +54,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     def own_name(self, name: str) -> str:
         """What a user's own number is called: its own name, if no curve of ours has it."""
         name = harmless(name)[:200]
-        return (
-            f"own/{name}"
-            if name in self.tags.values() or name.startswith(("train/", "val/", "test/"))
-            else name
-        )
+        taken = name in (*self.tags.values(), *RESERVED) or name.startswith(("train/", "val/", "test/", "_"))
+        return f"own/{name}" if taken or not name else name
 
 
 def read(run: Path) -> Facts | None:

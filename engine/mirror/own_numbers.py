@@ -1,4 +1,4 @@
-"""Reading scalars/NAME.bin, a user's own numbers that meta.json names; what is amiss is left out. No torch."""
+"""Reading scalars/NAME.bin, a user's own numbers that meta.json names, within bounds. No torch."""
 
 import os
 from collections.abc import Iterator

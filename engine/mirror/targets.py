@@ -36,10 +36,33 @@ def opened(to: Where, about: Facts) -> Target:
 
 
 def _tensorboard(place: str, about: Facts) -> Target:
-    from trainconsole.engine.mirror.to_tensorboard import TensorBoard
+    from trainconsole.engine.mirror.tools.to_tensorboard import TensorBoard
 
     return TensorBoard(Path(place).expanduser(), about)
 
 
-KINDS: dict[str, Callable[[str, Facts], Target]] = {"tensorboard": _tensorboard}
-HOW = ("tensorboard:DIR",)
+def _wandb(place: str, about: Facts) -> Target:
+    from trainconsole.engine.mirror.tools import to_wandb
+
+    return to_wandb.opened(place, about)
+
+
+def _mlflow(place: str, about: Facts) -> Target:
+    from trainconsole.engine.mirror.tools import to_mlflow
+
+    return to_mlflow.opened(place, about)
+
+
+def _trackio(place: str, about: Facts) -> Target:
+    from trainconsole.engine.mirror.tools import to_trackio
+
+    return to_trackio.opened(place, about)
+
+
+KINDS: dict[str, Callable[[str, Facts], Target]] = {
+    "tensorboard": _tensorboard,
+    "wandb": _wandb,
+    "mlflow": _mlflow,
+    "trackio": _trackio,
+}
+HOW = ("tensorboard:DIR", "wandb[:PROJECT]", "mlflow[:URI]", "trackio[:PROJECT]")

@@ -16,10 +16,10 @@ from trainconsole.tui.cli.streams import say, tell
 @click.option(
     "--to",
     "places",
-    metavar="tensorboard:DIR",
+    metavar="WHERE",
     multiple=True,
     required=True,
-    help="Where to; repeatable.",
+    help="tensorboard:DIR, wandb[:PROJECT], mlflow[:URI] or trackio[:PROJECT]; repeatable.",
 )
 @click.option("--no-follow", is_flag=True, help="Write what is there, and leave.")
 @runs_dir_option

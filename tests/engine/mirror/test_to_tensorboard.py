@@ -2,10 +2,7 @@
 
 import os
 import random
-import struct
-import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,67 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 from support.growing import SHA, Growing, story, told
-from support.process import environment, trainconsole
+from support.mirroring import event_file, killed, mirrored, points, records, texts
+from support.process import trainconsole
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.mirror import follow, targets
-from trainconsole.engine.mirror.event_file import EventFile
+from trainconsole.engine.mirror.tools.event_file import EventFile
 from trainconsole.engine.protocol.events import Failed, Interrupted
 from trainconsole.engine.record import run_directory
 from trainconsole.engine.runs import branches
 
 pytest.importorskip("tensorboard", reason="the tensorboard extra is not installed")
-
-Points = dict[str, list[tuple[int, float]]]
-
-
-def mirrored(run: Path, folder: Path, *, follows: bool = False) -> follow.Mirrored:
-    place = targets.where(f"tensorboard:{folder}")
-    return follow.mirror(run, [partial(targets.opened, place)], follows=follows)
-
-
-def read(folder: Path, run: Path) -> Any:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    reader = EventAccumulator(str(folder / run.name), size_guidance={"scalars": 0, "tensors": 0})
-    reader.Reload()
-    return reader
-
-
-def points(folder: Path, run: Path) -> Points:
-    """(step, value as float32) by tag; NaN as None."""
-    reader = read(folder, run)
-    return {
-        tag: [
-            (e.step, None if np.isnan(e.value) else float(np.float32(e.value))) for e in reader.Scalars(tag)
-        ]
-        for tag in reader.Tags()["scalars"]
-    }
-
-
-def texts(folder: Path, run: Path, tag: str) -> list[tuple[int, str]]:
-    events = read(folder, run).Tensors(f"{tag}/text_summary")
-    return [(event.step, event.tensor_proto.string_val[0].decode()) for event in events]
-
-
-def event_file(folder: Path, run: Path) -> Path:
-    (file,) = (folder / run.name).iterdir()
-    return file
-
-
-def records(file: Path) -> list[str]:
-    """What a mirror that looks once and one that looks often have in common: not the order of records that
-    do not depend on each other, nor the time of own numbers."""
-    from tensorboard.compat.proto.event_pb2 import Event
-
-    data, found = file.read_bytes(), []
-    while data:
-        (length,) = struct.unpack("<Q", data[:8])
-        event = Event.FromString(data[12 : 12 + length])
-        event.wall_time = 0 if " own " in event.source_metadata.writer else event.wall_time
-        found.append(str(event))
-        data = data[16 + length :]
-    return sorted(found)
 
 
 def in_force(run: Path) -> Any:
@@ -141,31 +88,11 @@ def test_looked_at_after_each_word_it_is_the_same(tmp_path: Path) -> None:
 
 
 def test_killed_at_any_moment_nothing_is_repeated_and_nothing_missing(tmp_path: Path) -> None:
-    run, dice = Growing(tmp_path), random.Random(7)
+    run = Growing(tmp_path)
     arguments = ["mirror", str(run.path), "--to", "tensorboard:tb"]
     parts = story(run)
     next(parts)()
-    killed = 0
-    for _ in range(8):
-        child = subprocess.Popen(
-            [sys.executable, "-m", "trainconsole.tui", *arguments],
-            cwd=tmp_path,
-            env=environment(),
-            stderr=subprocess.DEVNULL,
-        )
-        began = time.monotonic()
-        try:
-            for part, _ in zip(parts, range(12), strict=False):
-                part()
-                time.sleep(dice.random() / 15)
-            time.sleep(max(0.0, 0.5 + dice.random() - (time.monotonic() - began)))
-        finally:
-            killed += child.poll() is None
-            child.kill()
-            child.wait(30)
-    for part in parts:
-        part()
-    assert killed >= 6
+    assert killed(arguments, parts, tmp_path, least=0.5) >= 6
     ended = trainconsole(*arguments, cwd=tmp_path)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == f"{run.path.name}: mirrored to tensorboard:tb: {run.step} steps, completed\n"

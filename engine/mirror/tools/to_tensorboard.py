@@ -10,9 +10,9 @@ from typing import Any
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.mirror import facts
-from trainconsole.engine.mirror.event_file import EventFile, library
 from trainconsole.engine.mirror.facts import MEASURED, Facts
 from trainconsole.engine.mirror.items import Happened, Item, OwnNumbers, Steps, Turned
+from trainconsole.engine.mirror.tools.event_file import EventFile, library
 from trainconsole.engine.protocol.events import Branched, CommandApplied
 
 START = 1
