@@ -97,6 +97,7 @@ class ByStep:
     def _of(self, stretch: int) -> Book:
         if self._book is None or stretch != self._stretch:
             if self._book is not None:
+                self._book.flush()
                 self._book.close()
             self._book = self._opens(self._chapter(stretch))
             self._stretch, self._said, self._ended = stretch, 0, 0

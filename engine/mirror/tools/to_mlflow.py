@@ -85,7 +85,7 @@ class MlflowBook:
             del self._waiting[:MOST]
 
     def close(self) -> None:
-        self.flush()
+        """Not with what was interrupted: a batch that came later would hide it."""
 
     def _id(self) -> str:
         """Of the run that is written to, made and described when it first is."""
