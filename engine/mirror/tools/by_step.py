@@ -7,6 +7,7 @@ commands; what is not newer is not written again.
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -19,7 +20,7 @@ from trainconsole.engine.mirror import facts
 from trainconsole.engine.mirror.facts import MEASURED, Facts
 from trainconsole.engine.mirror.items import Done, Happened, Item, OwnNumbers, Steps, Turned
 from trainconsole.engine.mirror.tools.lock import Lock
-from trainconsole.engine.protocol.events import CommandApplied
+from trainconsole.engine.protocol.events import AnyEvent, CommandApplied
 
 Troubles = tuple[type[Exception], ...]
 
@@ -69,16 +70,17 @@ class ByStep:
         self.done = Done()
         self._about, self._lock, self._opens, self._troubles = about, lock, opens, troubles
         self._book: Book | None = None
-        self._stretch = self._said = self._ended = 0
+        self._stretch = 0
+        self._said, self._ended = Counter[int](), Counter[int]()
         self._begins: dict[int, Turned] = {}
 
     def write(self, item: Item) -> None:
         with told(*self._troubles):
             if isinstance(item, Turned):
                 if item.stretch == item.branch:
-                    self._begins[item.stretch] = item
+                    self._turn(item)
             elif not item.again:
-                self._write(self._of(item.stretch), item)
+                self._write(item)
 
     def flush(self) -> None:
         if self._book is not None:
@@ -100,7 +102,7 @@ class ByStep:
                 self._book.flush()
                 self._book.close()
             self._book = self._opens(self._chapter(stretch))
-            self._stretch, self._said, self._ended = stretch, 0, 0
+            self._stretch = stretch
         return self._book
 
     def _chapter(self, stretch: int) -> Chapter:
@@ -118,24 +120,40 @@ class ByStep:
             config=config,
         )
 
-    def _write(self, book: Book, item: Steps | OwnNumbers | Happened) -> None:
+    def _turn(self, at: Turned) -> None:
+        """The stretch before is over."""
+        book = self._of(self._stretch)
+        newest = max(book.known.values(), default=at.step)
+        self._end(book, newest, at.time, {"reason": f"left: branch {at.branch} goes on from step {at.step}"})
+        self._begins[at.stretch] = at
+
+    def _write(self, item: Steps | OwnNumbers | Happened) -> None:
         match item:
             case Steps():
-                self._steps(book, item)
+                self._steps(self._of(item.stretch), item)
             case OwnNumbers():
                 name = self._about.own_name(item.name)
                 for step, _, value in item.records.tolist():
-                    _log(book, step, item.time, {name: value})
+                    _log(self._of(item.stretch), step, item.time, {name: value})
             case Happened(event=event):
-                _log(book, event.step, event.time, facts.numbers(event))
-                if isinstance(event, CommandApplied):
-                    self._said += 1
-                    if self._said > book.said:
-                        book.say(self._said, event.step, event.time, facts.command(event))
-                elif result := facts.result(event):
-                    self._ended += 1
-                    if self._ended > book.ended:
-                        book.end(self._ended, event.step, event.time, result)
+                # A checkpoint of a stretch that is over may come late, and is nothing to be said.
+                numbers, result = facts.numbers(event), facts.result(event)
+                if numbers or result or isinstance(event, CommandApplied):
+                    self._event(self._of(item.stretch), event, numbers, result)
+
+    def _event(self, book: Book, event: AnyEvent, numbers: dict[str, float], result: dict[str, str]) -> None:
+        _log(book, event.step, event.time, numbers)
+        if isinstance(event, CommandApplied):
+            self._said[self._stretch] += 1
+            if self._said[self._stretch] > book.said:
+                book.say(self._said[self._stretch], event.step, event.time, facts.command(event))
+        if result:
+            self._end(book, event.step, event.time, result)
+
+    def _end(self, book: Book, step: int, time: float, result: dict[str, str]) -> None:
+        self._ended[self._stretch] += 1
+        if self._ended[self._stretch] > book.ended:
+            book.end(self._ended[self._stretch], step, time, result)
 
     def _steps(self, book: Book, item: Steps) -> None:
         tags = [self._about.tags[name] for name in MEASURED]

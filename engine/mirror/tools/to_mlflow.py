@@ -76,7 +76,7 @@ class MlflowBook:
         for name, value in {**result, ENDED: str(number)}.items():
             self._client.set_tag(self._id(), name, value)
         word = result["reason"].partition(":")[0]
-        status = {"failed": "FAILED", "interrupted": "KILLED"}.get(word, "FINISHED")
+        status = {"failed": "FAILED", "interrupted": "KILLED", "left": "KILLED"}.get(word, "FINISHED")
         self._client.set_terminated(self._id(), status, round(time * 1000))
 
     def flush(self) -> None:

@@ -140,7 +140,7 @@ def test_each_stretch_is_a_run_with_each_point_once(tool: Tool, tmp_path: Path) 
     assert steps(second, "loss") == list(range(21, 36))
     assert second["test/loss"] == [(35, 0.25)]
     assert [text for _, text in second["reason"]] == ["completed"]
-    assert "reason" not in first or not first["reason"]
+    assert [text for _, text in first["reason"]] == ["left: branch 1 goes on from step 20"]
 
 
 @pytest.mark.slow
