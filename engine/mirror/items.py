@@ -34,7 +34,7 @@ class Steps(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Happened(Struct, frozen=True, kw_only=True):
-    """`beside` are the commands that were applied at its step before it."""
+    """`beside` are the commands in force that were applied at its step before it."""
 
     event: AnyEvent
     stretch: int

@@ -6,7 +6,6 @@ depends on the record alone, not on when the mirror was started.
 
 import math
 from collections.abc import Iterator
-from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +37,7 @@ class Source:
         self._forks = {0: Fork(0, None, 0)}
         self._stretches = {0: 0}
         self._shown: list[AnyEvent] = []
+        self._commands: dict[int, list[CommandApplied]] = {}
         self._ahead: Rows = np.zeros(0, ROW)
         self._count = 0
         self._time = 0.0
@@ -99,11 +99,16 @@ class Source:
             yield self._happened(event)
         if isinstance(event, SHOWN):
             self._shown.append(event)
+        if isinstance(event, CommandApplied):
+            self._commands.setdefault(event.step, []).append(event)
 
     def _happened(self, event: AnyEvent, *, again: bool = False) -> Happened:
-        before = takewhile(lambda other: other.step == event.step, () if again else reversed(self._shown))
-        beside = tuple(other for other in before if isinstance(other, CommandApplied))[::-1]
-        return Happened(event=event, stretch=self._stretch(event.branch), beside=beside, again=again)
+        parts, beside = spans(self._forks), []
+        for other in () if again else self._commands.get(event.step, ()):
+            begin, last = parts.get(other.branch, (0, -1))
+            beside += [other] if begin <= other.step <= last else []
+        stretch = self._stretch(event.branch)
+        return Happened(event=event, stretch=stretch, beside=tuple(beside), again=again)
 
     def _turn(self, fork: Fork) -> int:
         """The last step up to which the curve that is in force from now on is the one before."""

@@ -133,6 +133,12 @@ def test_commands_of_one_step_are_told_together(tmp_path: Path) -> None:
     first, second = texts(tmp_path / "tb", run.path, "commands")
     assert first == (3, "    step 3: lr 1")
     assert second == (3, "    step 3: lr 1\n    step 3: batch 8")
+    run.train(4)
+    run.epoch(1)
+    run.back(3)
+    mirrored(run.path, tmp_path / "tb")
+    *_, third = texts(tmp_path / "tb", run.path, "commands")
+    assert third[1].splitlines()[-3:] == ["    step 3: lr 1", "    step 3: batch 8", "    step 3: undo"]
 
 
 @pytest.mark.parametrize(
