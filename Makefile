@@ -8,7 +8,7 @@ PRESET := $(if $(ARGS),,--preset digits)
 # Where there is no terminal, a run is headless.
 HEADLESS = $(if $(findstring --no-ui,$(ARGS)),,$(if $(findstring --preset,$(ARGS) $(PRESET)),--no-ui))
 
-.PHONY: all run test test-oldest coverage check bench docs dist fix clean
+.PHONY: all run test test-oldest mirrors coverage check bench docs dist fix clean
 
 all: $(VENV)/installed
 
@@ -76,6 +76,19 @@ $(VENV)-oldest/installed: $(VENV)-oldest/dependencies $(ROOMS)
 	$(OLDEST) --no-build-isolation --no-deps --editable . --config-settings editable_mode=strict
 	touch $@
 
+# What a run is mirrored into, in an environment of its own, which has the rest from the usual one.
+EXTRAS := import tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
+	print(*(one for name in ('tensorboard', 'wandb', 'mlflow', 'trackio') for one in extras[name]))
+mirrors: $(VENV)-mirrors/installed
+	$(VENV)-mirrors/bin/python -m pytest tests/engine/mirror $(ARGS)
+
+$(VENV)-mirrors/installed: $(VENV)/installed
+	test -x $(VENV)-mirrors/bin/python || $(PYTHON) -m venv $(VENV)-mirrors
+	$(BIN)/python -c 'import sys; print(*sys.path[1:], sep="\n")' \
+		> $$($(VENV)-mirrors/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/usual.pth
+	$(VENV)-mirrors/bin/python -m pip --disable-pip-version-check install --quiet $$($(PYTHON) -c "$(EXTRAS)")
+	touch $@
+
 # The pages of docs/ as a site, in build/site; a link that leads nowhere fails. An environment of its own.
 DOCS := import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'])
 docs: $(VENV)-docs/installed
@@ -96,4 +109,4 @@ dist:
 	bash tests/support/try_wheel.sh "$(PYTHON)" dist/*.whl
 
 clean:
-	rm -rf $(VENV) $(VENV)-docs $(VENV)-oldest build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-docs $(VENV)-oldest $(VENV)-mirrors build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -11,6 +11,7 @@ import click
 from trainconsole.engine.common import signals
 from trainconsole.tui.cli import live_runs, recorded_runs, scripts
 from trainconsole.tui.cli.exits import fail, is_terminal, need_terminal, user_errors
+from trainconsole.tui.cli.mirror import mirror
 from trainconsole.tui.cli.options import (
     data_dir_option,
     default_data_dir,
@@ -151,6 +152,7 @@ main.add_command(live_runs.ctl)
 main.add_command(live_runs.stop)
 main.add_command(live_runs.list_runs)
 main.add_command(scripts.run_script)
+main.add_command(mirror)
 
 if __name__ == "__main__":
     main()
