@@ -22,7 +22,7 @@ SCALAR = np.dtype([("step", "<u8"), ("branch", "<u4"), ("value", "<f4")])
 """16 bytes. Any value may be NaN or infinite."""
 
 Numbers = Sequence[float] | npt.NDArray[np.generic] | float
-Found = list[tuple[str, Rows]]
+Found = Sequence[tuple[str, Rows]]
 """Records (n,) of dtype SCALAR by name."""
 
 
