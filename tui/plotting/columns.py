@@ -81,12 +81,15 @@ def surveyed(scene: Scene, view: View, quantity: str, dots: int) -> Survey:
 def mean_over(scene: Scene, view: View, quantity: str) -> int:
     """The number of rows that one value of the line is the mean of; a learning rate is not smoothed. What is
     logged more seldom than each step is smoothed over as many steps."""
-    steps = view.mean_over(scene.steps) if kind_of(quantity).smoothed else 1
-    series = scene.series(quantity)
-    if series.timed or steps == 1 or not len(series.track):
+    kind = kind_of(quantity)
+    steps = view.mean_over(scene.steps) if kind.smoothed else 1
+    if not kind.own or steps == 1:
         return steps
-    first, last = (series.track.row(place)["step"] for place in (0, len(series.track) - 1))
-    return round_number(steps * min(len(series.track) / (last - first + 1), 1.0))
+    track = scene.series(quantity).track
+    if not len(track):
+        return steps
+    first, last = (track.row(place)["step"] for place in (0, len(track) - 1))
+    return round_number(steps * min(len(track) / (last - first + 1), 1.0))
 
 
 def read(scene: Scene, view: View, quantity: str, step: float) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from trainconsole.tui import theme
-from trainconsole.tui.state.own_numbers import is_own, name_of
+from trainconsole.tui.state.own_numbers import name_of
 from trainconsole.tui.text.format import harmless
 
 
@@ -58,7 +58,7 @@ MOST = len(CURVES)
 
 def kind_of(quantity: str) -> CurveKind:
     """Of a column of the record, or of an own number by its key."""
-    return _own(quantity) if is_own(quantity) else CURVES[quantity]
+    return CURVES.get(quantity) or _own(quantity)
 
 
 @lru_cache(512)

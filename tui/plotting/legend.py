@@ -1,6 +1,7 @@
 """What stands upon the border of a curve: name, value, legend or what the cursor reads. Knows no Textual."""
 
 import unicodedata
+from functools import lru_cache
 from itertools import accumulate
 
 from rich.cells import cell_len
@@ -93,10 +94,11 @@ def written(sheet: Canvas, column: int, row: int, text: Text) -> None:
         column = stop
 
 
-def _cells(text: str) -> list[int]:
+@lru_cache(512)
+def _cells(text: str) -> tuple[int, ...]:
     """The code point of each cell: one that is two cells wide is followed by BEHIND, and marks that take none
-    are left out."""
+    are left out. Kept: a frame asks for the same."""
     if text.isascii():
-        return [*text.encode()]
+        return tuple(text.encode())
     widths = ((ord(char), cell_len(char)) for char in unicodedata.normalize("NFC", text))
-    return [code for char, width in widths for code in (char, *[BEHIND] * (width - 1))[:width]]
+    return tuple(code for char, width in widths for code in (char, *[BEHIND] * (width - 1))[:width])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -38,8 +38,7 @@ class Reach:
     least: float
 
 
-@dataclass(frozen=True)
-class Series:
+class Series(NamedTuple):
     """What one curve is drawn from: a column of what was read, and whether its rows tell the time."""
 
     track: Track

@@ -69,22 +69,13 @@ class Curves(Column, can_focus=True):
         self._known = self.known
         if self.active not in self._known:
             self.active = self._known[0]
-        self._places = {}
         above, below = placed(self.shown)
-        self._place(self._above, above)
-        self._place(self._below, below)
+        self._places = _filled(self._above, above) | _filled(self._below, below)
         small = self.query_one("#small")
         small.display = bool(below)
         small.styles.height = max(5, self.size.height // 5)
         for name, curve in self._places.items():
             curve.set_class(name == self.active and len(self._places) > 1, "-active")
-
-    def _place(self, curves: list[Curve], names: tuple[str, ...]) -> None:
-        for at, curve in enumerate(curves):
-            curve.display = at < len(names)
-            if curve.display:
-                curve.become(kind_of(names[at]))
-                self._places[names[at]] = curve
 
     def listed(self) -> dict[str, str]:
         """All curves of this run, and what they are called."""
@@ -181,3 +172,13 @@ class Curves(Column, can_focus=True):
     def _again(self) -> None:
         self.fit()
         self.post_message(self.Moved())
+
+
+def _filled(curves: list[Curve], names: tuple[str, ...]) -> dict[str, Curve]:
+    """Have the first of `curves` show those named, and no other be seen."""
+    for at, curve in enumerate(curves):
+        curve.display = at < len(names)
+    found = dict(zip(names, curves, strict=False))
+    for name, curve in found.items():
+        curve.become(kind_of(name))
+    return found

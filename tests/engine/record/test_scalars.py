@@ -3,6 +3,9 @@
 import errno
 import json
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +61,15 @@ def test_numpy_reads_a_file_from_its_description(run: Path) -> None:
     assert records["branch"].tolist() == [0, 0, 0, 1]
     assert np.array_equal(records["value"], np.array([0.5, np.nan, np.inf, np.inf], "f4"), equal_nan=True)
     assert (meta["preset"], meta["later"], len(meta["sessions"])) == ("a", 1, 1)
+
+
+def test_the_script_of_the_page_reads_it(run: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "run-directory.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"```python\n(# read_numbers.py\n.*?)```", page, re.DOTALL)
+    writer = ScalarWriter(run)
+    writer.write("eval/f1", [1, 2], 0, [0.5, 0.25])
+    done = subprocess.run([sys.executable, "-c", script, run], capture_output=True, text=True, check=True)
+    assert done.stdout == "eval/f1 2 [0.25]\n"
 
 
 def test_each_name_has_a_file_of_its_own_that_is_safe(run: Path) -> None:
