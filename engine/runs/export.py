@@ -41,9 +41,10 @@ def to_csv(run: Path, file: Path) -> None:
     """
     events, names = _begun(run), ROW.names or ()
     spans = branches.spans(branches.forks(events))
-    own = [OwnColumn(run, name, spans) for name in files(run).values()]
+    known = files(run)
+    own = [OwnColumn(run, name, spans) for name in known.values()]
     with written(file) as out:
-        out.write(_header([*names, *map(_tag, files(run))]))
+        out.write(_header([*names, *map(_tag, known)]))
         for rows in rows_in_force(run, events):
             columns = [rows[name] for name in names] + [column.at(rows["step"]) for column in own]
             cells = zip(*(column.astype("U").tolist() for column in columns), strict=True)
