@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trainconsole.engine.common import signals
-from trainconsole.tui.cli import live_runs, recorded_runs, scripts
 from trainconsole.tui.cli.exits import fail, is_terminal, need_terminal, user_errors
-from trainconsole.tui.cli.mirror import mirror
 from trainconsole.tui.cli.options import (
     data_dir_option,
     default_data_dir,
@@ -22,6 +20,8 @@ from trainconsole.tui.cli.options import (
     threads_option,
 )
 from trainconsole.tui.cli.streams import Commands, occupy_standard, say, tell
+from trainconsole.tui.cli.verbs import live_runs, recorded_runs, scripts
+from trainconsole.tui.cli.verbs.mirror import mirror
 
 if TYPE_CHECKING:
     from trainconsole.engine.runs.launch import Launch

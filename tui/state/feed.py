@@ -14,8 +14,8 @@ from trainconsole.engine.record.journal import Journal
 from trainconsole.engine.record.metric_rows import Rows
 from trainconsole.engine.record.metrics_file import CHUNK, MetricFile
 from trainconsole.engine.record.run_directory import read_config
-from trainconsole.engine.runs.launch import abandon_new
 from trainconsole.engine.record.scalars import Found, ScalarReader
+from trainconsole.engine.runs.launch import abandon_new
 from trainconsole.engine.transport import registry as live
 from trainconsole.engine.transport.client import Client, requested
 
