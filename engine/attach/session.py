@@ -8,7 +8,7 @@ from trainconsole.engine.attach.host import OwnHost, raise_again
 from trainconsole.engine.attach.measuring import Measure, Measuring
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.host.host import reason_of
-from trainconsole.engine.own_loop.numbers import Number
+from trainconsole.engine.own_loop.numbers import Number, Update, means
 from trainconsole.engine.own_loop.passes import Passes
 from trainconsole.engine.own_loop.steered_loop import SteeredLoop
 from trainconsole.engine.protocol import events
@@ -135,6 +135,11 @@ class Session:
 
     def note(self, logged: dict[str, list[Number]]) -> None:
         """Numbers of no update: of this step."""
+        update = Update(self.loop.step, self.loop.epoch, 0.0, logged, None)
+        if self._begun is not None and not self._concluded:
+            self._begun.boundary.read_back()
+            found = {name: ([update.number], means([update], name)) for name in logged}
+            self._begun.report.own_numbers(found)
 
     def evaluated(self, measure: Measure) -> dict[str, float] | None:
         if self.passes.heading or (self.is_over and self._begun is not None):

@@ -24,6 +24,7 @@ from trainconsole.engine.record.meta import FORMAT, add_session, read_meta, writ
 from trainconsole.engine.record.metric_rows import ROW, Rows
 from trainconsole.engine.record.metrics_file import count_rows, read_rows
 from trainconsole.engine.record.runs_dir import find, is_run, listing, read_config
+from trainconsole.engine.record.scalars import ScalarWriter
 
 __all__ = [
     "FORMAT",
@@ -89,6 +90,7 @@ class Recorder:
         self.path = path
         self.next_seq = next_seq
         self.rows = rows
+        self.scalars = ScalarWriter(path)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self._rows = open_regular(path / "metrics.bin", flags)
         self._events = open_regular(path / "events.jsonl", flags)
@@ -118,6 +120,7 @@ class Recorder:
         return written
 
     def sync(self) -> None:
+        self.scalars.sync()
         os.fsync(self._rows)
         os.fsync(self._events)
 

@@ -79,6 +79,7 @@ class Meter(Generic[S]):
             rows = rows[: bad[0] + 1]
         self._trainer.count(rows, steps[: len(rows)])
         self._report.rows(rows)
+        self._report.own_numbers(self._trainer.own_numbers(steps[: len(rows)]))
         # Freeing so many tensors takes a while: it is left to the next step, after a command's answer.
         self._spent, self._steps, self._seconds = steps, [], []
         self._measure(rows)
