@@ -1,7 +1,7 @@
 """Losses by name: what is minimised, and the same without weights and smoothing for evaluation."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -60,6 +60,8 @@ class Loss:
     """Whether outputs are shares from 0 to 1, and not logits."""
     own: Callable[..., Any] | None = None
     """What the user's own function or class returned."""
+    logged: dict[str, Tensor] = field(default_factory=dict)
+    """What else the user's own loss of the newest batch came to, 0-d, by name."""
 
     @property
     def threshold(self) -> float:
@@ -120,17 +122,20 @@ def l1_penalty(parameters: Iterable[Tensor]) -> Tensor:
 def _own(config: ImportedLoss, classes: int) -> Loss:
     made = own_losses.make(config)
     outputs, shares = own_losses.outputs_of(made, classes), isinstance(made, nn.BCELoss)
-    return Loss(config.target, outputs, False, None, _computed_by(made, config.target), shares, made)
+    logged: dict[str, Tensor] = {}
+    compute = _computed_by(made, config.target, logged)
+    return Loss(config.target, outputs, False, None, compute, shares, made, logged)
 
 
 def of_copy(loss: Loss, own: Callable[..., Any]) -> Loss:
     """`loss` computed by `own`, a copy of what the user's function or class returned."""
-    return replace(loss, own=own, compute=_computed_by(own, loss.name))
+    logged: dict[str, Tensor] = {}
+    return replace(loss, own=own, compute=_computed_by(own, loss.name, logged), logged=logged)
 
 
-def _computed_by(own: Callable[..., Any], target: str) -> Compute:
+def _computed_by(own: Callable[..., Any], target: str, logged: dict[str, Tensor]) -> Compute:
     def compute(outputs: Tensor, targets: Tensor, weights: Tensor | None, smoothing: float) -> Tensor:
-        return own_losses.mean(own, target, outputs, targets)
+        return own_losses.mean(own, target, outputs, targets, logged)
 
     return compute
 

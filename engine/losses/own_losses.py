@@ -1,6 +1,6 @@
 """A loss of the user's own: what its function or class returned, called as torch's losses are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -34,18 +34,34 @@ def outputs_of(made: Callable[..., Any], classes: int) -> int:
     return 1 if isinstance(made, BINARY) and classes == 2 else max(classes, 1)
 
 
-def mean(made: Callable[..., Any], target: str, outputs: Tensor, targets: Tensor) -> Tensor:
-    """The 0-d loss of a batch, the mean where the user's own gives one for each row.
+def mean(
+    made: Callable[..., Any], target: str, outputs: Tensor, targets: Tensor, logged: dict[str, Tensor]
+) -> Tensor:
+    """The 0-d loss of a batch, the mean where the user's own gives one for each row. Where it gives a dict,
+    that is of its `loss`, and the means of the others are then in `logged`, detached.
 
     Raises UserError where it fails or gives no Tensor; `target` names it.
     """
+    logged.clear()
     if isinstance(made, BINARY):
         loss = _binary(made, target, outputs, targets)
     else:
         loss = call(made, f"loss {target}", outputs, like_outputs(targets, outputs))
+    if isinstance(loss, Mapping):
+        loss = _parted(loss, target, outputs, logged)
     if not isinstance(loss, Tensor):
         raise UserError(f"loss.name: {target} gives a {type(loss).__name__}, not a Tensor")
     return loss.mean() if loss.ndim else loss
+
+
+def _parted(parts: Mapping[Any, Any], target: str, outputs: Tensor, logged: dict[str, Tensor]) -> Any:
+    if "loss" not in parts:
+        raise UserError(f"loss.name: {target} gives a dict without 'loss', which is what is minimised")
+    for name, value in parts.items():
+        if name != "loss":
+            number = torch.as_tensor(value, device=outputs.device).detach()
+            logged[str(name)] = number.float().mean()
+    return parts["loss"]
 
 
 def positive(targets: Tensor, outputs: Tensor) -> Tensor:

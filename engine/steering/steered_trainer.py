@@ -69,7 +69,12 @@ class SteeredTrainer(Trainer):
         self.means = self.means.counted(rows["loss"].tolist(), rows["metric"].tolist(), sizes)
 
     def own_numbers(self, steps: Sequence[Step]) -> Mapping[str, Numbers]:
-        return {}
+        names = dict.fromkeys(name for step in steps for name in step.logged)
+        having = {name: [step for step in steps if name in step.logged] for name in names}
+        return {
+            name: ([step.number for step in made], torch.stack([s.logged[name] for s in made]).cpu().numpy())
+            for name, made in having.items()
+        }
 
     def bad(self, rows: Rows, steps: Sequence[Step]) -> Iterable[int]:
         bad = ~np.isfinite(rows["loss"]) | np.array([step.withheld for step in steps])

@@ -9,7 +9,7 @@ from trainconsole.engine.checkpoints.checkpoint import State
 
 class Step(NamedTuple):
     """One update. The tensors stay on the device until they are read back in a block; loss and grad_norm are
-    0-d, outputs and targets the batch's."""
+    0-d, outputs and targets the batch's; `logged` is what else the user's own loss gave, 0-d."""
 
     number: int
     epoch: int
@@ -22,6 +22,7 @@ class Step(NamedTuple):
     last_sample: int
     withheld: bool
     random: State | None
+    logged: dict[str, Tensor]
 
     @property
     def nbytes(self) -> int:

@@ -119,6 +119,7 @@ class Trainer(Place):
             self.consumed,
             withheld,
             random_state(self.device, others=self.draws_others) if self.guard.looks_back else None,
+            {**self.loss.logged} if self.loss.logged else {},
         )
 
     def update(self, loss: Tensor) -> tuple[Tensor, bool]:

@@ -12,6 +12,8 @@ from support.running import Ran, config, run, run_config
 from torch import nn
 from torch.nn import functional as F
 
+from trainconsole.engine.common.errors import UserError
+from trainconsole.engine.record.scalars import ScalarReader
 from trainconsole.engine.runs.launch import reopen
 from trainconsole.engine.runs.replay import compare, recipe
 from trainconsole.engine.session.evaluation import evaluate
@@ -47,6 +49,12 @@ class Both(nn.Module):
 
 def plain():
     return lambda o, t: F.cross_entropy(o, t)
+
+def parted():
+    return lambda o, t: {"loss": F.cross_entropy(o, t), "twice": 2 * F.cross_entropy(o, t), "ones": torch.ones(3)}
+
+def without():
+    return lambda o, t: {"total": F.cross_entropy(o, t)}
 """
 
 
@@ -154,3 +162,18 @@ def test_a_checkpoint_of_an_earlier_version_says_nothing_of_the_loss(loss: str, 
     del state["loss"]
     ran.trainer.load_state_dict(state)
     assert ran.trainer.step == 6
+
+
+def test_what_else_a_loss_gives_is_recorded_by_name(loss: str, tmp_path: Path) -> None:
+    plain = run(tmp_path / "a", "iris", f"{loss}:plain", "epochs=2")
+    parted = run(tmp_path / "b", "iris", f"{loss}:parted", "epochs=2")
+    assert parted.last["weights_sha256"] == plain.last["weights_sha256"]
+    found = dict(ScalarReader(parted.path).read())
+    assert found["twice"]["step"].tolist() == parted.rows["step"].tolist()
+    assert found["twice"]["value"].tolist() == (2 * parted.rows["loss"]).tolist()
+    assert set(found["ones"]["value"].tolist()) == {1.0}
+
+
+def test_a_dict_without_a_loss_is_told(loss: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a dict without 'loss'"):
+        run(tmp_path, "iris", f"{loss}:without")
