@@ -19,6 +19,7 @@ def copy(tmp_path: Path) -> Path:
     for part in ("engine", "presets", "tui"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / part, tmp_path / "trainconsole" / part, ignore=ignored)
+    shutil.copytree(ROOT / "engine/api", tmp_path / "trainconsole", ignore=ignored, dirs_exist_ok=True)
     return tmp_path / "trainconsole"
 
 
