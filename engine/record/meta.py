@@ -17,6 +17,8 @@ NAME = "meta.json"
 FORMAT = 1
 LARGEST = 32 * MIB
 
+UNCHANGED = "unchanged"
+"""The `task` of a run whose script was watched from outside: there is no way back into it."""
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
 
@@ -47,6 +49,7 @@ class RunMeta(Struct, frozen=True, kw_only=True):
     """What meta.json says, as far as it is read again. A file that is not there yet says nothing."""
 
     preset: str = ""
+    task: str = ""
     metric: str = ""
     maximised: bool = True
     batch_metric: str = "accuracy"

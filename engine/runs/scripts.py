@@ -21,6 +21,8 @@ from trainconsole.engine.config.run import Script
 
 VARIABLE = "TRAINCONSOLE_RUN"
 """In the environment of a script that was started for a run: a Start."""
+STARTUP = Path(__file__).parents[1] / "unchanged" / "startup"
+"""First on the PYTHONPATH of such a process: its sitecustomize watches a script that does not attach."""
 SECONDS = 10.0
 """That git may take to say what it knows."""
 
@@ -81,16 +83,35 @@ def label(script: Script) -> str:
 
 def environment(start: Start, known: Mapping[str, str] | None = None) -> dict[str, str]:
     """That of a process which is started for `start`."""
-    return {**(os.environ if known is None else known), VARIABLE: msgspec.json.encode(start).decode()}
+    before = os.environ if known is None else known
+    path = os.pathsep.join(filter(None, [str(STARTUP), before.get("PYTHONPATH", "")]))
+    return {**before, VARIABLE: msgspec.json.encode(start).decode(), "PYTHONPATH": path}
 
 
 def given() -> Start | None:
     """What this process was started for; asked once, and none of its children is asked. Raises UserError."""
-    text = os.environ.pop(VARIABLE, "")
+    found = offered()
+    if os.environ.pop(VARIABLE, ""):
+        _forget_startup()
+    return found
+
+
+def offered() -> Start | None:
+    """The same, without taking it. Raises UserError."""
+    text = os.environ.get(VARIABLE, "")
     try:
         return msgspec.json.decode(text, type=Start) if text else None
     except ValueError as error:
         raise UserError(f"{VARIABLE} in the environment: {error}") from None
+
+
+def _forget_startup() -> None:
+    """PYTHONPATH as it was before `environment`."""
+    first, _, rest = os.environ.get("PYTHONPATH", "").partition(os.pathsep)
+    if first == str(STARTUP):
+        os.environ["PYTHONPATH"] = rest
+        if not rest:
+            del os.environ["PYTHONPATH"]
 
 
 def spelled(script: Script) -> str:
