@@ -8,12 +8,8 @@ from trainconsole.engine.protocol.commands import Command, Request
 from trainconsole.engine.reporting.effect import Effect
 from trainconsole.engine.reporting.refusals import Refused
 from trainconsole.engine.rewind.rewind import Travel
-from trainconsole.engine.unchanged.loop import TWO_LINES, WatchedLoop
-
-WAYS_BACK = (
-    "this script is watched from outside: where it stands in its data and its loop is not known,"
-    f" and it cannot be brought back there; {TWO_LINES}"
-)
+from trainconsole.engine.runs.scripts import TWO_LINES, WAYS_BACK
+from trainconsole.engine.unchanged.loop import WatchedLoop
 
 
 class NoWayBack(Travel):

@@ -13,14 +13,10 @@ from trainconsole.engine.protocol import commands
 from trainconsole.engine.protocol.commands import Command
 from trainconsole.engine.reporting.effect import Effect
 from trainconsole.engine.reporting.refusals import Refused
+from trainconsole.engine.runs.scripts import TWO_LINES
 from trainconsole.engine.schedule.curves import spans_run
 from trainconsole.engine.tensors.copies import State
 from trainconsole.engine.unchanged import modules
-
-TWO_LINES = (
-    "two lines in it would: run = trainconsole.attach(model=model, optimizer=optimizer),"
-    " and run.batches(loader) in place of loader"
-)
 
 
 class Seen(Registered):
@@ -94,11 +90,10 @@ class WatchedLoop(SteeredLoop):
         match command:
             case commands.SetSchedule(schedule=schedule) if spans_run(schedule):
                 raise Refused(
-                    "how long this run is, only the script knows: give the schedule its length;"
-                    f" else {TWO_LINES}"
+                    f"how long this run is, only the script knows: give the schedule its length; {TWO_LINES}"
                 )
             case commands.SetEpochs():
-                raise Refused(f"the script counts its epochs itself, where nothing can reach; {TWO_LINES}")
+                raise Refused(f"the script counts its epochs itself; {TWO_LINES}")
             case commands.SetKnob(knob="dropout"):
-                raise Refused(f"the script has not said which of its modules train; {TWO_LINES}")
+                raise Refused(f"which of its modules train, the script has not said; {TWO_LINES}")
         return super().apply(command)
