@@ -26,6 +26,7 @@ PARTS = {
     "mlp": "bench.mlp:mnist",
     "iris": "bench.mlp:iris",
     "peers": "bench.peers:rows",
+    "unchanged": "bench.unchanged:rows",
     "cnn": "bench.cnn:speed",
     "accuracy": "bench.cnn:accuracy",
     "memory": "bench.memory:rows",
