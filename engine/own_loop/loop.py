@@ -98,7 +98,8 @@ class OwnLoop:
         """An update was made."""
         self.step += 1
         made = Update(self.step, self.epoch, hooked.lr, logged, hooked.norm)
-        self.settings.plan_next(self.position)
+        if self.settings.plan is not None:
+            self.settings.plan_next(self.position)
         return made
 
     # --- epochs ---

@@ -92,7 +92,7 @@ def read(numbers: Iterable[Number]) -> NDArray[np.float32]:
     result = np.empty(len(values), np.float32)
     places = [place for place, value in enumerate(values) if isinstance(value, Tensor)]
     if places:
-        tensors = [values[place].reshape(()).float() for place in places]  # type: ignore[union-attr]
+        tensors = [_scalar(values[place]) for place in places]  # type: ignore[arg-type]
         by_device = {tensor.device for tensor in tensors}
         if len(by_device) == 1:
             result[places] = torch.stack(tensors).cpu().numpy()
@@ -101,3 +101,10 @@ def read(numbers: Iterable[Number]) -> NDArray[np.float32]:
     others = [place for place, value in enumerate(values) if not isinstance(value, Tensor)]
     result[others] = [values[place] for place in others]
     return result
+
+
+def _scalar(tensor: Tensor) -> Tensor:
+    """float32, without dimensions; what is so already costs nothing."""
+    if tensor.dtype is torch.float32 and tensor.dim() == 0:
+        return tensor
+    return tensor.reshape(()).float()

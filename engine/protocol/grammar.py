@@ -69,10 +69,9 @@ def count(text: str, what: str, least: int = 1) -> int:
 
 
 def _lr(words: list[str]) -> Command:
-    optimizer = words[0] if len(words) == 2 else ""
-    word = _single(words[bool(optimizer) :], "lr", "lr 0.001 or lr x0.5")
-    if optimizer and (not is_name(optimizer) or optimizer[0].isdigit()):
-        raise GrammarError(f"lr: '{optimizer}' is no name of an optimizer, as in: lr discriminator x0.5")
+    names_one = len(words) == 2 and is_name(words[0]) and not words[0][0].isdigit()
+    optimizer = words[0] if names_one else ""
+    word = _single(words[names_one:], "lr", "lr 0.001, lr x0.5 or lr OPTIMIZER x0.5")
     if word[0] in "xX":
         return commands.Lr(factor=number(word[1:], "lr"), optimizer=optimizer)
     return commands.Lr(value=number(word, "lr"), optimizer=optimizer)

@@ -53,7 +53,7 @@ def begin(loop: WatchedLoop, host: OwnHost, config: RunConfig) -> Outside:
     travel = NoWayBack(loop, report, saver, UndoStack(host.run), {})
     scripted = script.Script(config.commands)
     boundary = WatchedBoundary(loop, report, travel, scripted, host.inbox, _no_evaluation)
-    boundary.loop = loop
+    boundary.loop, boundary.scripted = loop, bool(config.commands)
     host.report = report
     report.patient = True
     report.publish("training", in_force=loop.in_force())

@@ -35,7 +35,8 @@ class Losses:
             return []
         noted = [*self._noted]
         self._noted.clear()
-        self._scaled.clear()
+        if self._scaled:
+            self._scaled.clear()
         return noted
 
     def remove(self) -> None:

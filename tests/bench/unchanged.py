@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).with_name("unchanged_loop.py")
 PLAIN = [sys.executable, str(SCRIPT)]
 RUN = [sys.executable, "-m", "trainconsole.tui", "run", "--no-ui", "--"]
 COMMANDS = {"watched": [*RUN, *PLAIN], "plain": PLAIN, "twin": PLAIN}
-REPEATS, TURNS, STEPS = 3, 24, 400
+REPEATS, TURNS, STEPS = 3, 60, 200
 
 
 class Window(NamedTuple):

@@ -216,7 +216,7 @@ def test_commands_from_another_terminal(hosts: Hosts, tmp_path: Path) -> None:
 MODULE = """
 import atexit, os
 atexit.register(print, "at exit")
-tell(path=os.environ.get("PYTHONPATH"), ours=[one for one in sys.path if "unchanged" in one])
+tell(path=os.environ.get("PYTHONPATH"), ours=[one for one in sys.path if one.endswith("startup")])
 try:
     exec(LOOP)
 finally:
