@@ -52,9 +52,9 @@ def test_one_and_all(loop: SteeredLoop) -> None:
 def test_under_a_schedule_of_ours(loop: SteeredLoop) -> None:
     apply(parse("lr critic x0.5"), loop)
     apply(parse("schedule constant"), loop)
-    assert rates(loop) == pytest.approx({"critic": 0.001, "painter": 0.005})
+    assert rates(loop) == pytest.approx({"critic": 0.001, "painter": 0.01})
     apply(parse("lr critic x2"), loop)
-    assert rates(loop) == pytest.approx({"critic": 0.002, "painter": 0.005})
+    assert rates(loop) == pytest.approx({"critic": 0.002, "painter": 0.01})
     assert loop.progress().plan is not None
     assert loop.in_force().lr == pytest.approx(0.002)
 
