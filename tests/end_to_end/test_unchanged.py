@@ -54,16 +54,8 @@ def written(folder: Path, *parts: str, name: str = "train.py") -> Path:
 
 
 def plain(folder: Path, *args: str) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [sys.executable, *args],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=True,
-    )
-    return said(done.stdout)
+    argv, env = [sys.executable, *args], environment()
+    return said(subprocess.check_output(argv, cwd=folder, env=env, text=True, timeout=PATIENCE))
 
 
 def run(folder: Path, *args: str, options: tuple[str, ...] = (), **env: str) -> Ended:
