@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from trainconsole.engine.attach import before_attaching
 from trainconsole.engine.attach.host import OwnHost
 from trainconsole.engine.attach.run import Off, Run
 from trainconsole.engine.attach.session import Session
@@ -42,6 +43,7 @@ def attach(
     if os.environ.get("TRAINCONSOLE", "").lower() in ("off", "0", "no") or _is_other_rank():
         return Off()
     registered = Registered(objects)
+    before_attaching.call()
     conclude_all()
     start = scripts.given() or _prepared(name, Path(runs_dir), seed)
     config = run_directory.read_config(Path(start.path))
@@ -52,7 +54,7 @@ def attach(
         torch.set_num_threads(threads)
     if seed is not None:
         seed_generators(seed)
-    loop = SteeredLoop(registered, grad_norm=grad_norm)
+    loop = SteeredLoop(registered, grad_norm=grad_norm or config.evaluation.grad_norm)
     session = Session(loop, OwnHost(Path(start.path)), config, start)
     if not _sessions:
         atexit.register(conclude_all)

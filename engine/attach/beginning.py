@@ -25,7 +25,7 @@ from trainconsole.engine.own_loop.numbers import METRIC, Update
 from trainconsole.engine.own_loop.steered_loop import SteeredLoop
 from trainconsole.engine.protocol import script
 from trainconsole.engine.protocol.commands import Request
-from trainconsole.engine.protocol.events import AnyEvent, ResumedRun, Started, Warned
+from trainconsole.engine.protocol.events import AnyEvent, Event, ResumedRun, Started, Warned
 from trainconsole.engine.protocol.status import Stage
 from trainconsole.engine.record import checkpoint_names, metric_rows, own_files, run_directory
 from trainconsole.engine.reporting.reporter import Reporter
@@ -48,6 +48,16 @@ class Begun:
     boundary: Boundary[Update]
     report: Reporter
     travel: Travel
+
+    def end(self, kind: type[Event], **fields: Any) -> None:
+        """The last event; the record is closed."""
+        self.report.watch.stop()
+        for request in self.boundary.waiting.left():
+            self.report.reject(request, "the run is ending")
+        self.report.emit(kind, **fields)
+        self.report.publish("finished", time_left=0.0)
+        self.travel.close()
+        self.report.recorder.close()
 
 
 def begin(loop: SteeredLoop, host: OwnHost, config: RunConfig, start: Start, evaluate: Evaluate) -> Begun:
@@ -80,9 +90,9 @@ def _begin_new(
     next_seq: int,
     evaluate: Evaluate,
 ) -> Begun:
-    run_directory.write_meta(host.run, _described(loop, host.run, config))
+    run_directory.write_meta(host.run, described(loop, config))
     report = Reporter(loop, run_directory.Recorder(host.run), host.early, host.outbox)
-    report.emit(Started, **_started(loop, host.run, config))
+    report.emit(Started, **started(loop, host.run, config))
     travel = _travel(loop, report, config, events)
     travel.save_named(ORIGIN)
     boundary = Boundary(loop, report, travel, script.Script(config.commands), host.inbox, evaluate)
@@ -109,7 +119,7 @@ def _begin_again(
         raise UserError(f"{host.run}: no checkpoint of it is whole, so there is no way back into it")
     state, best, path = found
     resume_point.go_on(travel, (state, best), resume_point.to_come(report.led, state), path)
-    report.emit(ResumedRun, **_started(loop, host.run, config), checkpoint=f"checkpoints/{path.name}")
+    report.emit(ResumedRun, **started(loop, host.run, config), checkpoint=f"checkpoints/{path.name}")
     for why in damaged:
         report.emit(Warned, why=why)
     left = script.Script(config.commands, spent=branches.spent(events))
@@ -136,7 +146,8 @@ def _parameters(loop: SteeredLoop) -> int:
     return sum({id(p): p.numel() for p in loop.registered.parameters()}.values())
 
 
-def _started(loop: SteeredLoop, run: Path, config: RunConfig) -> dict[str, Any]:
+def started(loop: SteeredLoop, run: Path, config: RunConfig) -> dict[str, Any]:
+    """What the first event of a session says."""
     return {
         "run": run.name,
         "preset": _label(config),
@@ -154,7 +165,7 @@ def _label(config: RunConfig) -> str:
     return label(config.script) if config.script is not None else "script"
 
 
-def _described(loop: SteeredLoop, run: Path, config: RunConfig) -> dict[str, Any]:
+def described(loop: SteeredLoop, config: RunConfig, task: str = "own") -> dict[str, Any]:
     """What meta.json says of a run that starts now."""
     command = config.script.command if config.script is not None else ()
     return {
@@ -164,7 +175,7 @@ def _described(loop: SteeredLoop, run: Path, config: RunConfig) -> dict[str, Any
         | {"python": platform.python_version()},
         "seed": config.seed,
         "device": str(loop.device),
-        "task": "own",
+        "task": task,
         "metric": "loss",
         "maximised": False,
         "batch_metric": METRIC,

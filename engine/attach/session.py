@@ -192,13 +192,7 @@ class Session:
         begun = self._begun
         assert begun is not None
         self._concluded = True
-        begun.report.watch.stop()
-        for request in begun.boundary.waiting.left():
-            begun.report.reject(request, "the run is ending")
-        begun.report.emit(kind, **fields)
-        begun.report.publish("finished", time_left=0.0)
-        begun.travel.close()
-        begun.report.recorder.close()
+        begun.end(kind, **fields)
         self._leave()
 
     def _leave(self) -> None:

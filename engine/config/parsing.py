@@ -83,7 +83,8 @@ def plain(config: RunConfig) -> dict[str, Any]:
     """`config` as a dict that `decode` takes back; of a script's no more than what counts."""
     raw = without_none(config)
     if config.script is not None:
-        return {name: raw[name] for name in OF_A_SCRIPT if name in raw}
+        norm = {"evaluation": {"grad_norm": True}} if config.evaluation.grad_norm else {}
+        return {name: raw[name] for name in OF_A_SCRIPT if name in raw} | norm
     for section in IMPORTABLE:
         if raw[section]["name"] == "import":
             raw[section]["name"] = raw[section].pop("target")

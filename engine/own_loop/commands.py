@@ -28,6 +28,7 @@ NOT_HERE = {
     "augment": "the data are the script's own",
     "patience": "when to stop by itself is for the script to say",
 }
+ZERO = "the script's own rate is 0 here: a factor of it stays 0"
 
 
 @singledispatch
@@ -38,6 +39,8 @@ def apply(command: Command, loop: OwnLoop) -> Effect:
 
 @apply.register
 def _(command: commands.Lr, loop: OwnLoop) -> Effect:
+    if command.optimizer:
+        return _own_rate(command, loop)
     before = _rate(loop)
     now = before["lr"]
     value = command.value if command.value is not None else now * (command.factor or 0.0)
@@ -46,14 +49,14 @@ def _(command: commands.Lr, loop: OwnLoop) -> Effect:
     settings = loop.settings
     if settings.plan is not None:
         try:
-            settings.plan = rate_plan.set_rate(settings.plan, value, loop.position)
+            settings.plan = rate_plan.set_rate(settings.plan, value / settings.first.factor, loop.position)
         except ValueError as error:
             raise Refused(str(error)) from None
         settings.plan_next(loop.position)
         return Effect(before, _rate(loop))
-    own = settings.first.own_rate()
+    own = settings.first.own_rate() * settings.first.factor
     if not own:
-        raise Refused("the script's own rate is 0 here: a factor of it stays 0")
+        raise Refused(ZERO)
     settings.steering.factor = value / own
     note = (
         ""
@@ -61,6 +64,22 @@ def _(command: commands.Lr, loop: OwnLoop) -> Effect:
         else f"the script's own rates times {settings.steering.factor:.6g}"
     )
     return Effect(before, _rate(loop), note)
+
+
+def _own_rate(command: commands.Lr, loop: OwnLoop) -> Effect:
+    """The rate of one of several optimizers; those of the others stay as they are."""
+    try:
+        one = loop.settings.named(command.optimizer)
+    except UserError as error:
+        raise Refused(str(error)) from None
+    key, now = f"lr {one.name}", one.rate()
+    value = command.value if command.value is not None else now * (command.factor or 0.0)
+    if not 0 < value <= rate_plan.HIGHEST:
+        raise Refused(f"a learning rate of {value:g} is not above 0 and at most {rate_plan.HIGHEST:g}")
+    if not now:
+        raise Refused(ZERO)
+    one.factor *= command.factor if command.factor is not None else value / now
+    return Effect({key: now}, {key: one.rate()})
 
 
 @apply.register
@@ -76,8 +95,9 @@ def _(command: commands.SetSchedule, loop: OwnLoop) -> Effect:
             "a plateau of what? the metrics are the script's own: torch's ReduceLROnPlateau does it there"
         )
     settings, at = loop.settings, loop.position
-    plan = settings.plan or Plan(schedule=command.schedule, base=before["lr"], origin=at)
-    base = before["lr"] or plan.base
+    now = before["lr"] / settings.first.factor
+    plan = settings.plan or Plan(schedule=command.schedule, base=now, origin=at)
+    base = now or plan.base
     fresh = rate_plan.start(command.schedule, base, at, end or at)
     settings.take_plan(fresh, at)
     return Effect(before, _schedule(loop), "it takes over; 'schedule own' gives the script's back")
@@ -116,7 +136,7 @@ def _take_rate(loop: OwnLoop, rate: float) -> None:
     if settings.plan is not None:
         settings.plan = rate_plan.rebase(settings.plan, rate, loop.position, exact=False)
         settings.plan_next(loop.position)
-    elif own := settings.first.own_rate():
+    elif own := settings.first.own_rate() * settings.first.factor:
         settings.steering.factor = rate / own
 
 

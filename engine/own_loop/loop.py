@@ -83,7 +83,7 @@ class OwnLoop:
             epoch=min(self.epoch, self.total) if self.total else self.epoch,
             epochs=self.total or 0,
             epochs_done=self.position.epochs,
-            plan=self.settings.plan,
+            plan=self.settings.shown_plan,
         )
 
     def in_force(self) -> InForce:

@@ -4,6 +4,7 @@ Set in the optimizer's step pre hook and put back in its post hook: what the scr
 writes is never touched, to the bit. Both hooks together take 0.4 us where nothing is steered.
 """
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -39,15 +40,17 @@ class Steering:
 
 class Hooked:
     """One optimizer: `updates` counts what it did, `lr` is the rate of the newest, `norm` the gradient norm
-    before it was clipped, None where it was not measured."""
+    before it was clipped, None where it was not measured. `factor` is for its rates alone, on top of what is
+    for all. It is the script's: nothing here keeps it alive."""
 
     def __init__(self, name: str, optimizer: optim.Optimizer, steering: Steering) -> None:
         self.name = name
-        self.optimizer = optimizer
+        self.factor = 1.0
         self.updates = 0
         self.lr: float | Tensor = 0.0
         self.norm: Tensor | None = None
         self.first: Callable[[], float] = self.own_rate
+        self._optimizer = weakref.ref(optimizer)
         self._steering = steering
         self._before: list[dict[str, Any]] = []
         # Of a class whose step() calls that of its base, both have the hooks.
@@ -56,6 +59,18 @@ class Hooked:
             optimizer.register_step_pre_hook(self._set),
             optimizer.register_step_post_hook(self._put_back),
         ]
+
+    @property
+    def is_gone(self) -> bool:
+        return self._optimizer() is None
+
+    @property
+    def optimizer(self) -> optim.Optimizer:
+        """Raises ReferenceError where the script has let go of it."""
+        found = self._optimizer()
+        if found is None:
+            raise ReferenceError(f"{self.name} is gone")
+        return found
 
     def own_rate(self) -> float:
         """The rate that the script has set, of the first group."""
@@ -72,9 +87,13 @@ class Hooked:
     def _ratio(self) -> float:
         planned = self._steering.planned
         if planned is None:
-            return self._steering.factor
+            return self._steering.factor * self.factor
         first = self.first()
-        return planned / first if first else 0.0
+        return planned / first * self.factor if first else 0.0
+
+    def _planned(self) -> float:
+        """Where the script's own rate is 0."""
+        return (self._steering.planned or 0.0) * self.factor
 
     # --- the hooks ---
 
@@ -82,7 +101,7 @@ class Hooked:
         self._depth += 1
         if self._depth > 1:
             return
-        if self._steering.idle:
+        if self._steering.idle and self.factor == 1.0:
             self.lr = optimizer.param_groups[0]["lr"]
             return
         self._clip(optimizer)
@@ -93,9 +112,9 @@ class Hooked:
             if isinstance(rate, Tensor):
                 kept["lr"] = rate.clone()
                 # In place: a compiled step is compiled for this very tensor.
-                rate.fill_(float(rate) * ratio if ratio else self._steering.planned or 0.0)
+                rate.fill_(float(rate) * ratio if ratio else self._planned())
             else:
-                group["lr"] = rate * ratio if ratio else self._steering.planned or 0.0
+                group["lr"] = rate * ratio if ratio else self._planned()
             if decay is not None and "weight_decay" in group:
                 group["weight_decay"] = decay
             self._before.append(kept)

@@ -3,6 +3,8 @@
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
+from torch import optim
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config.optimizers import AnyOptimizer
@@ -32,16 +34,24 @@ class Settings:
     def __init__(self, registered: Registered, *, grad_norm: bool) -> None:
         self.steering = Steering()
         self.steering.measures_norm = grad_norm
-        self.hooked = [Hooked(name, one, self.steering) for name, one in registered.optimizers.items()]
-        for one in self.hooked:
-            one.first = self.hooked[0].own_rate
+        self.hooked: list[Hooked] = []
         self.plan: Plan | None = None
         self.epochs: int | None = None
         self.dropout: float | None = None
         self.kinds: dict[str, AnyOptimizer] = {}
         self._registered = registered
-        self._original = {one.name: Kind(one.optimizer) for one in self.hooked}
+        self._original: dict[str, Kind] = {}
+        for name, one in registered.optimizers.items():
+            self.hook(name, one)
         self._original_dropout = {name: dropout.rates(one) for name, one in registered.modules.items()}
+
+    def hook(self, name: str, optimizer: optim.Optimizer) -> Hooked:
+        """Steer `optimizer` too, from its next update on."""
+        one = Hooked(name, optimizer, self.steering)
+        self.hooked.append(one)
+        self._original[name] = Kind(optimizer)
+        one.first = self.hooked[0].own_rate
+        return one
 
     # --- rate ---
 
@@ -56,9 +66,32 @@ class Settings:
         """Of the next update."""
         return self.first.rate() if self.hooked else None
 
+    def rates(self) -> dict[str, float]:
+        """Of each optimizer, by name, where there are several."""
+        return {one.name: one.rate() for one in self.hooked} if len(self.hooked) > 1 else {}
+
+    def named(self, name: str) -> Hooked:
+        """Raises UserError."""
+        for one in self.hooked:
+            if one.name == name:
+                return one
+        known = ", ".join(one.name for one in self.hooked) or "none"
+        raise UserError(f"no optimizer {name} here; there is {known}")
+
+    @property
+    def shown_plan(self) -> Plan | None:
+        """What the first optimizer's rate follows."""
+        if self.plan is None or not self.hooked or self.first.factor == 1.0:
+            return self.plan
+        return replace(self.plan, scale=self.plan.scale * self.first.factor)
+
     def take_plan(self, plan: Plan | None, at: Position) -> None:
+        """None: the script's own schedule, its rates as they are."""
         self.plan = plan
         self.steering.factor = 1.0
+        if plan is None:
+            for one in self.hooked:
+                one.factor = 1.0
         self.plan_next(at)
 
     def plan_next(self, at: Position) -> None:
@@ -120,6 +153,7 @@ class Settings:
             optimizer="+".join(self.name_of(one) for one in self.hooked),
             parameters=parameters,
             lr=self.rate(),
+            rates=self.rates(),
             schedule=spell(self.plan.schedule) if self.plan is not None else OWN,
             epochs=epochs,
             batch_size=batch_size,
@@ -133,6 +167,7 @@ class Settings:
         steering = self.steering
         return {
             "factor": steering.factor,
+            "factors": {one.name: one.factor for one in self.hooked},
             "weight_decay": steering.weight_decay,
             "clip_norm": steering.clip_norm,
             "clip_value": steering.clip_value,
@@ -147,6 +182,9 @@ class Settings:
         """Before the optimizers' own states are brought back: each is of the kind again that it was."""
         steering = self.steering
         steering.factor, steering.planned = state["factor"], state["planned"]
+        factors = state.get("factors", {})
+        for one in self.hooked:
+            one.factor = factors.get(one.name, 1.0)
         steering.weight_decay = state["weight_decay"]
         steering.clip_norm, steering.clip_value = state["clip_norm"], state["clip_value"]
         self.plan, self.epochs = msgspec.convert(state["plan"], Plan | None), state["epochs"]

@@ -1,8 +1,8 @@
 """Commands: what a person, a script or a program can ask of a run. No torch.
 
-lr V | lr xF | schedule NAME [k=v ...] | schedule own | optimizer NAME [k=v ...] | set KNOB V | batch N
-epochs N | pause | resume | next [N] | stop [best|last] | evaluate | checkpoint [NAME] | undo
-rewind best|last|NAME|step N
+lr [OPTIMIZER] V | lr [OPTIMIZER] xF | schedule NAME [k=v ...] | schedule own | optimizer NAME [k=v ...]
+set KNOB V | batch N | epochs N | pause | resume | next [N] | stop [best|last] | evaluate | checkpoint [NAME]
+undo | rewind best|last|NAME|step N
 """
 
 from typing import Literal
@@ -18,10 +18,12 @@ class Command(Struct, frozen=True, kw_only=True):
 
 
 class Lr(Command, frozen=True, kw_only=True):
-    """The rate in force becomes `value`, or `factor` times what it is."""
+    """The rate in force becomes `value`, or `factor` times what it is; with the name of an `optimizer` that
+    of one of several."""
 
     value: float | None = None
     factor: float | None = None
+    optimizer: str = ""
 
 
 class SetSchedule(Command, frozen=True, kw_only=True):

@@ -69,10 +69,12 @@ def count(text: str, what: str, least: int = 1) -> int:
 
 
 def _lr(words: list[str]) -> Command:
-    word = _single(words, "lr", "lr 0.001 or lr x0.5")
+    names_one = len(words) == 2 and is_name(words[0]) and not words[0][0].isdigit()
+    optimizer = words[0] if names_one else ""
+    word = _single(words[names_one:], "lr", "lr 0.001, lr x0.5 or lr OPTIMIZER x0.5")
     if word[0] in "xX":
-        return commands.Lr(factor=number(word[1:], "lr"))
-    return commands.Lr(value=number(word, "lr"))
+        return commands.Lr(factor=number(word[1:], "lr"), optimizer=optimizer)
+    return commands.Lr(value=number(word, "lr"), optimizer=optimizer)
 
 
 def _schedule(words: list[str]) -> Command:
@@ -128,7 +130,7 @@ def _stop(words: list[str]) -> Command:
 
 def _checkpoint(words: list[str]) -> Command:
     name = _single(words, "checkpoint", "checkpoint before-swap") if words else ""
-    if name in RESERVED or (name and not _is_name(name)) or re.search(r"-b\d+-s\d", name):
+    if name in RESERVED or (name and not is_name(name)) or re.search(r"-b\d+-s\d", name):
         raise GrammarError(
             f"checkpoint: '{name}' cannot be a name; at most {LONGEST} letters, digits, '-', '_', '.'"
         )
@@ -139,12 +141,13 @@ def _rewind(words: list[str]) -> Command:
     if words[:1] == ["step"] and len(words) == 2:
         return commands.Rewind(step=count(words[1], "rewind step", least=0))
     name = _single(words, "rewind", "rewind best, rewind last, rewind NAME or rewind step 100")
-    if name == "step" or not _is_name(name):
+    if name == "step" or not is_name(name):
         raise GrammarError(f"rewind: to what? best, last, a checkpoint's name or step N, got '{name}'")
     return commands.Rewind(name=name)
 
 
-def _is_name(text: str) -> bool:
+def is_name(text: str) -> bool:
+    """Whether a checkpoint or an optimizer can be named so in a command."""
     return (
         len(text) <= LONGEST
         and text[0] not in ".-"

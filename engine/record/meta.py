@@ -17,6 +17,8 @@ NAME = "meta.json"
 FORMAT = 1
 LARGEST = 32 * MIB
 
+UNCHANGED = "unchanged"
+"""The `task` of a run whose script was watched from outside: there is no way back into it."""
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
 
@@ -48,6 +50,7 @@ class RunMeta(Struct, frozen=True, kw_only=True):
     is what a script's own loop began with, by the names that an acknowledgement has."""
 
     preset: str = ""
+    task: str = ""
     metric: str = ""
     maximised: bool = True
     batch_metric: str = "accuracy"

@@ -20,7 +20,7 @@ from trainconsole.engine.config.parsing import override
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.protocol import script
 from trainconsole.engine.record import own_files, run_directory
-from trainconsole.engine.record.meta import DeviceName
+from trainconsole.engine.record.meta import UNCHANGED, DeviceName
 from trainconsole.engine.runs import scripts, source_run, trust
 
 NARROW = 128
@@ -150,6 +150,8 @@ def reopen(
     own_files.check(path)
     _recordable(path, "RUN")
     config, meta = run_directory.read_config(path), run_directory.read_meta(path)
+    if meta.task == UNCHANGED:
+        raise UserError(f"{path.name} cannot be gone on with: {scripts.WAYS_BACK}")
     code = trust.named(config, run_directory.read_events(path)[0])
     requests = tuple(as_command(text) for text in assignments)
     override(config, assignments)

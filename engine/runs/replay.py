@@ -16,11 +16,12 @@ from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config.run import RunConfig, Scripted
 from trainconsole.engine.protocol.events import AnyEvent, Branched, CheckpointSaved, Finished, Lineage, Unread
 from trainconsole.engine.record import run_directory
-from trainconsole.engine.record.meta import DeviceName
+from trainconsole.engine.record.meta import UNCHANGED, DeviceName
 from trainconsole.engine.record.metric_rows import Rows
 from trainconsole.engine.runs import branches, fingerprints
 from trainconsole.engine.runs.launch import default_threads
 from trainconsole.engine.runs.lineages import Lineages, texts
+from trainconsole.engine.runs.scripts import WAYS_BACK
 from trainconsole.engine.runs.source_run import WEIGHTS
 
 MOST_TOLD = 3
@@ -51,6 +52,8 @@ def recipe(path: Path) -> Recipe:
     Raises UserError where there is nothing to repeat yet, or not all that led to its weights can be read.
     """
     config, meta = run_directory.read_config(path), run_directory.read_meta(path)
+    if meta.task == UNCHANGED:
+        raise UserError(f"{path.name} cannot be replayed: {WAYS_BACK}")
     events = run_directory.read_events(path)[0]
     unread = [event for event in events if isinstance(event, Unread)]
     led = branches.lineages(events)

@@ -21,6 +21,17 @@ from trainconsole.engine.config.run import Script
 
 VARIABLE = "TRAINCONSOLE_RUN"
 """In the environment of a script that was started for a run: a Start."""
+STARTUP = Path(__file__).parents[1] / "unchanged" / "startup"
+"""First on the PYTHONPATH of such a process: its sitecustomize watches a script that does not attach."""
+TWO_LINES = (
+    "two lines in the script change that: run = trainconsole.attach(model=model, optimizer=optimizer),"
+    " and run.batches(loader) in place of loader"
+)
+WAYS_BACK = (
+    "this script is watched from outside: where it stands in its loop and its data is not known, so it cannot"
+    f" be brought back there; {TWO_LINES}"
+)
+"""Why there is no undo, rewind, resume or replay of what never attached."""
 SECONDS = 10.0
 """That git may take to say what it knows."""
 
@@ -37,6 +48,7 @@ class Start(Struct, frozen=True, kw_only=True):
 
 
 PYTHONS = re.compile(r"python[\d.]*")
+SCRIPTS = (".py", ".sh")
 
 
 def file_of(command: Sequence[str], cwd: Path) -> Path | None:
@@ -76,21 +88,44 @@ def label(script: Script) -> str:
     if script.file and Path(script.file).suffix == ".py":
         stem = Path(script.file).stem
         return Path(script.file).parent.name if stem == "__main__" else stem
-    return Path(script.command[0]).name if script.command else "script"
+    words = list(script.command)
+    if "-m" in words[:-1] and PYTHONS.fullmatch(Path(words[0]).name):
+        return words[words.index("-m") + 1].rpartition(".")[2]
+    named = next((word for word in words if Path(word).suffix in SCRIPTS), None)
+    return Path(named).stem if named else Path(words[0]).name if words else "script"
 
 
 def environment(start: Start, known: Mapping[str, str] | None = None) -> dict[str, str]:
     """That of a process which is started for `start`."""
-    return {**(os.environ if known is None else known), VARIABLE: msgspec.json.encode(start).decode()}
+    before = os.environ if known is None else known
+    path = os.pathsep.join(filter(None, [str(STARTUP), before.get("PYTHONPATH", "")]))
+    return {**before, VARIABLE: msgspec.json.encode(start).decode(), "PYTHONPATH": path}
 
 
 def given() -> Start | None:
     """What this process was started for; asked once, and none of its children is asked. Raises UserError."""
-    text = os.environ.pop(VARIABLE, "")
+    found = offered()
+    if os.environ.pop(VARIABLE, ""):
+        _forget_startup()
+    return found
+
+
+def offered() -> Start | None:
+    """The same, without taking it. Raises UserError."""
+    text = os.environ.get(VARIABLE, "")
     try:
         return msgspec.json.decode(text, type=Start) if text else None
     except ValueError as error:
         raise UserError(f"{VARIABLE} in the environment: {error}") from None
+
+
+def _forget_startup() -> None:
+    """PYTHONPATH as it was before `environment`."""
+    first, _, rest = os.environ.get("PYTHONPATH", "").partition(os.pathsep)
+    if first == str(STARTUP):
+        os.environ["PYTHONPATH"] = rest
+        if not rest:
+            del os.environ["PYTHONPATH"]
 
 
 def spelled(script: Script) -> str:

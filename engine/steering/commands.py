@@ -36,6 +36,8 @@ def apply(command: Command, trainer: Trainer) -> Effect:
 
 @apply.register
 def _(command: commands.Lr, trainer: Trainer) -> Effect:
+    if command.optimizer:
+        raise Refused("a preset has one optimizer: its rate is set without a name, as in 'lr 0.001'")
     before = _rate(trainer)
     value = command.value if command.value is not None else before["lr"] * (command.factor or 0.0)
     if not 0 < value <= 100:

@@ -27,6 +27,7 @@ PARTS = {
     "iris": "bench.mlp:iris",
     "own": "bench.own_loop:rows",
     "peers": "bench.peers:rows",
+    "unchanged": "bench.unchanged:rows",
     "cnn": "bench.cnn:speed",
     "accuracy": "bench.cnn:accuracy",
     "memory": "bench.memory:rows",

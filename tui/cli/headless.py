@@ -109,6 +109,8 @@ def run(launch: Launch, *, json: bool, conclude: Conclude | None = None) -> NoRe
 def _run_script(launch: Launch, script: Script, conclude: Conclude | None) -> NoReturn:
     """The terminal is the script's; what `conclude` says goes to stderr."""
     code = script_process.run(launch, script)
+    if not launch.path.exists():
+        say("trainconsole: no step of a torch optimizer was seen, so nothing is on record")
     if conclude is not None and isinstance(last_words(launch.path).last, Finished):
         code, text = conclude()
         say(text, lines=True)

@@ -34,7 +34,7 @@ def in_force(status: Status, width: int) -> list[Text]:
     left = f"{status.patience_left} of {patience} epochs left" if patience is not None else "off"
     rows = [
         ("optimizer", "", harmless(now.optimizer), _hyper(now)),
-        ("rate", "", rate(learning_rate.now(status)), ""),
+        ("rate", "", *_rates(status)),
         ("schedule", "", *_schedule(status)),
         ("batch", "", number(now.batch_size or None), ""),
         ("decay", "weight_decay", number(knobs.get("weight_decay")), _pair("l1", knobs.get("l1"))),
@@ -51,6 +51,12 @@ def in_force(status: Status, width: int) -> list[Text]:
     # A script's own loop has fewer knobs.
     there = [row for row in rows if not row[1] or not knobs or row[1] in knobs]
     return [line(name, value, more, width) for name, _, value, more in there]
+
+
+def _rates(status: Status) -> tuple[str, str]:
+    """Of several optimizers in their order, with their names."""
+    shown = (rate(learning_rate.now(status)), *map(rate, [*status.in_force.rates.values()][1:]))
+    return " / ".join(shown), " / ".join(map(harmless, status.in_force.rates))
 
 
 def line(name: str, value: str, more: str, width: int, colour: str = TEXT) -> Text:
@@ -138,7 +144,7 @@ def _force_line(status: Status) -> Text | None:
     patience = knobs.get("patience")
     parts = [
         (harmless(now.optimizer), TEXT),
-        (f"rate {rate(learning_rate.now(status))}", RATE),
+        (f"rate {_rates(status)[0]}", RATE),
         (harmless(now.schedule), TEXT),
         (f"batch {number(now.batch_size)}", MUTED),
         (f"decay {number(knobs['weight_decay'])}" if knobs.get("weight_decay") else "", MUTED),

@@ -23,6 +23,8 @@ GOOD = {
     "set clip.norm off": commands.SetKnob(knob="clip.norm", value=None),
     "set augment on": commands.SetKnob(knob="augment", value=1.0),
     "batch 128": commands.SetBatch(size=128),
+    "lr critic x0.5": commands.Lr(factor=0.5, optimizer="critic"),
+    "lr optimizer_1 0.0001": commands.Lr(value=0.0001, optimizer="optimizer_1"),
     "epochs 20": commands.SetEpochs(epochs=20),
     "pause": commands.Pause(),
     "resume": commands.Resume(),

@@ -20,18 +20,24 @@ from trainconsole.tui.cli.options import default_data_dir, no_ui_option, runs_di
     multiple=True,
     help='A command at a time, as "step 100: lr x0.5".',
 )
+@click.option("--grad-norm", is_flag=True, help="Record the gradient norm of each update.")
 @click.option("--name", default="", help="Added to the name of the run directory.")
 @no_ui_option
 @runs_dir_option
 @user_errors
 def run_script(
-    command: tuple[str, ...], scripted: tuple[str, ...], name: str, no_ui: bool, runs_dir: Path
+    command: tuple[str, ...],
+    scripted: tuple[str, ...],
+    grad_norm: bool,
+    name: str,
+    no_ui: bool,
+    runs_dir: Path,
 ) -> None:
     """Start a training script as a run, as in: trainconsole run -- python train.py --epochs 3
 
     What it prints goes to host.log, and it goes on when the terminal is gone; with --no-ui it stays here.
     """
-    from trainconsole.engine.config.run import RunConfig
+    from trainconsole.engine.config.run import Evaluation, RunConfig
     from trainconsole.engine.protocol.script import parse_at
     from trainconsole.engine.runs import scripts
     from trainconsole.engine.runs.launch import prepare
@@ -45,7 +51,11 @@ def run_script(
     here = Path.cwd()
     script = scripts.described(command, here, scripts.file_of(command, here))
     launch = prepare(
-        RunConfig(script=script, commands=tuple(parse_at(text) for text in scripted)),
+        RunConfig(
+            script=script,
+            commands=tuple(parse_at(text) for text in scripted),
+            evaluation=Evaluation(grad_norm=grad_norm),
+        ),
         scripts.label(script),
         runs=runs_dir,
         data_dir=default_data_dir(),
