@@ -4,8 +4,10 @@ import os
 from typing import Any
 
 from trainconsole.engine.attach.beginning import Begun, begin
+from trainconsole.engine.attach.driven_loop import DrivenLoop
 from trainconsole.engine.attach.host import OwnHost, raise_again
 from trainconsole.engine.attach.measuring import Measure, Measuring
+from trainconsole.engine.boundary.ending import Ending
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.host.host import reason_of
 from trainconsole.engine.own_loop.numbers import Number
@@ -20,7 +22,8 @@ LAST = "checkpoints/last.pt"
 
 
 class Session:
-    """Used by the thread that trains. Until the first boundary nothing of it is in the record."""
+    """Used by the thread that trains. Until the first boundary nothing of it is in the record. `saved` is the
+    checkpoint that it ends with."""
 
     def __init__(self, loop: SteeredLoop, host: OwnHost, config: RunConfig, start: Start) -> None:
         self.loop = loop
@@ -29,7 +32,8 @@ class Session:
         self.passes = Passes(loop)
         self._config = config
         self._start = start
-        self._measuring = Measuring(loop)
+        self.saved = "" if isinstance(loop, DrivenLoop) else LAST
+        self._measuring = Measuring(loop, loop.driver.ask if isinstance(loop, DrivenLoop) else None)
         self._begun: Begun | None = None
         self._pid = os.getpid()
         self._seen = 0
@@ -79,13 +83,20 @@ class Session:
         made, self._seen = count != self._seen, count
         return made
 
-    def step_done(self, logged: dict[str, list[Number]]) -> None:
+    @property
+    def ending(self) -> Ending | None:
+        return self._begun.boundary.ending if self._begun is not None else None
+
+    def step_done(self, logged: dict[str, list[Number]], norm: Any = None) -> None:
+        """`norm` is the gradient norm where the loop has measured it."""
         if self._begun is not None:
             loop = self.loop
-            self._begun.boundary.step_done(loop.updated(loop.settings.hooked[0], logged))
+            made = loop.updated(loop.settings.hooked[0], logged)
+            self._begun.boundary.step_done(made if norm is None else made._replace(grad_norm=norm))
 
     def serve(self) -> None:
-        """What has arrived. At a stop or a signal the run is saved now, whatever the script does then."""
+        """What has arrived. At a stop or a signal the run is saved now, whatever the script does then; a
+        library ends its loop itself."""
         begun, moves = self._begun, self.loop.moves
         if begun is None:
             return
@@ -93,12 +104,16 @@ class Session:
         if begun.boundary.ending is not None:
             begun.boundary.read_back()
             begun.travel.save_last_now()
-            if begun.boundary.ending.reason == "interrupted":
-                signal = begun.boundary.ending.signal
-                self._conclude(events.Interrupted, signal=signal, checkpoint=LAST)
-                raise_again(signal)
+            if not isinstance(self.loop, DrivenLoop):
+                self._hand_on(begun.boundary.ending)
         elif self.loop.moves != moves:
             self.passes.moved()
+
+    def _hand_on(self, ending: Ending) -> None:
+        """A signal that was held back until the run was saved."""
+        if ending.reason == "interrupted":
+            self._conclude(events.Interrupted, signal=ending.signal, checkpoint=self.saved)
+            raise_again(ending.signal)
 
     # --- epochs ---
 
@@ -136,11 +151,14 @@ class Session:
     def evaluated(self, measure: Measure) -> dict[str, float] | None:
         if self.passes.heading or (self.is_over and self._begun is not None):
             return None
-        return self._measuring.evaluated(measure, ends_epoch=not self.passes.inside)
+        return self.measured(measure, ends_epoch=not self.passes.inside)
+
+    def measured(self, measure: Measure, *, ends_epoch: bool) -> dict[str, float]:
+        return self._measuring.evaluated(measure, ends_epoch=ends_epoch)
 
     # --- the end ---
 
-    def conclude(self, error: BaseException | None = None) -> None:
+    def conclude(self, error: BaseException | None = None, signal: str = "") -> None:
         """The record is complete; a second time does nothing, in a forked child neither."""
         if self._concluded or os.getpid() != self._pid:
             return
@@ -160,8 +178,10 @@ class Session:
             self.end_epoch()
         if begun.boundary.ending is None:
             begun.travel.save_last_now()
-        if isinstance(error, KeyboardInterrupt):
-            self._conclude(events.Interrupted, signal="SIGINT", checkpoint=LAST)
+        else:
+            self._hand_on(begun.boundary.ending)
+        if isinstance(error, KeyboardInterrupt) or signal:
+            self._conclude(events.Interrupted, signal=signal or "SIGINT", checkpoint=self.saved)
         else:
             self._conclude(events.Finished, **self._finished(begun))
 
@@ -177,8 +197,13 @@ class Session:
             "run": self.host.run.name,
             "weights_sha256": weights_sha256(loop.registered.weights()),
             "lineage": tuple((step, command) for step, command, _ in (*loop.lineage, *stop)),
-            "note": f"the script left its loop in epoch {loop.epoch}" if early else "",
+            "note": self._note(early),
         }
+
+    def _note(self, early: bool) -> str:
+        if isinstance(self.loop, DrivenLoop):
+            return f"{self.loop.driver.name}'s checkpoint is {self.saved}" if self.saved else ""
+        return f"the script left its loop in epoch {self.loop.epoch}" if early else ""
 
     def _conclude(self, kind: type[events.Event], **fields: Any) -> None:
         begun = self._begun

@@ -79,7 +79,7 @@ class Settings:
         """Another kind of optimizer in the same object; returns what it took over, in words. Its rate and
         weight decay stay as the script has them. Raises UserError as optimizers.build does."""
         kind, state, taken = self._built(one, config)
-        become(one.optimizer, kind, state)
+        self._turn(one, kind, state)
         self.kinds[one.name] = config
         return taken
 
@@ -159,12 +159,16 @@ class Settings:
 
     def _become(self, one: Hooked, wanted: AnyOptimizer | None) -> None:
         if wanted is None:
-            become(one.optimizer, self._original[one.name], {})
+            self._turn(one, self._original[one.name], {})
             del self.kinds[one.name]
         else:
             kind, _, _ = self._built(one, wanted)
-            become(one.optimizer, kind, {})
+            self._turn(one, kind, {})
             self.kinds[one.name] = wanted
+
+    def _turn(self, one: Hooked, kind: Kind, state: dict[Any, Any]) -> None:
+        become(one.optimizer, kind, state)
+        self._registered.swapped(one.name)
 
 
 def _config(text: str | None) -> AnyOptimizer | None:
