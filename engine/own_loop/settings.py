@@ -43,6 +43,13 @@ class Settings:
         self._original = {one.name: Kind(one.optimizer) for one in self.hooked}
         self._original_dropout = {name: dropout.rates(one) for name, one in registered.modules.items()}
 
+    @property
+    def untouched(self) -> bool:
+        """Whether no command is in force."""
+        steering, changed = self.steering, (self.plan, self.epochs, self.dropout)
+        planned = (steering.weight_decay, steering.clip_norm, steering.clip_value)
+        return steering.factor == 1.0 and not self.kinds and all(x is None for x in (*changed, *planned))
+
     # --- rate ---
 
     @property
@@ -165,6 +172,10 @@ class Settings:
             kind, _, _ = self._built(one, wanted)
             self._turn(one, kind, {})
             self.kinds[one.name] = wanted
+
+    def original(self, one: Hooked) -> Kind:
+        """What it is in the script."""
+        return self._original[one.name]
 
     def _turn(self, one: Hooked, kind: Kind, state: dict[Any, Any]) -> None:
         become(one.optimizer, kind, state)
