@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from trainconsole.engine.attach.attach import is_off, opened
+from trainconsole.engine.attach.carried import Carried
 from trainconsole.engine.attach.driven_loop import DrivenLoop
 from trainconsole.engine.attach.driver import Driver
 from trainconsole.engine.attach.session import Session
@@ -36,11 +37,15 @@ class Driven:
         self.loop = loop
         self._session = session
         self._logged: dict[str, list[Number]] = {}
+        self._carried = Carried(loop.settings)
 
     def begin(self, *, at: int, epochs_done: int, consumed: int) -> Ending | None:
         """Before the first update of this process, after `at` that others have made. The first boundary."""
         loop = self.loop
         loop.step, loop.epochs_done, loop.consumed = at, epochs_done, consumed
+        if self._carried.bring_back():
+            loop.settings.plan_next(loop.position)
+            self._session.warn(f"what was set before the checkpoint of {loop.driver.name} is in force again")
         self._session.begin()
         return self._served()
 
@@ -84,6 +89,7 @@ class Driven:
     def over(self, error: BaseException | None = None, *, saved: str = "", signal: str = "") -> None:
         """The library is through, with its checkpoint `saved`, or ended by `signal`; one that was held back
         for that goes on now."""
+        self._carried.stop()
         self._session.saved = saved
         self._session.conclude(error, signal)
 
