@@ -135,8 +135,8 @@ def _begin_again(
 def _travel(loop: SteeredLoop, report: Reporter, config: RunConfig, events: Sequence[AnyEvent]) -> Travel:
     run = report.recorder.path
     saver = Saver(run, config.checkpoint, written_before(events))
-    parts = loop, report, saver, UndoStack(run), branches.forks(events)
-    return OneWay(loop.driver, *parts) if isinstance(loop, DrivenLoop) else Travel(*parts)
+    rest = report, saver, UndoStack(run), branches.forks(events)
+    return OneWay(loop, *rest) if isinstance(loop, DrivenLoop) else Travel(loop, *rest)
 
 
 def _origin_of(run: Path, loop: SteeredLoop) -> Any:

@@ -15,12 +15,15 @@ Ask = Callable[[], Mapping[str, Any] | None]
 @dataclass(frozen=True)
 class Driver:
     """`name` is what the loop is called, `again` what is written to go on from one of its checkpoints.
-    `save` has it write one, under a name of ours or "" for its own, and returns where; it raises Refused."""
+    `save` has it write one, under a name of ours or "" for its own; `path` says where that is, and raises
+    Refused. `stop` has it write one and end."""
 
     name: str
     again: str
     ask: Ask
-    save: Callable[[str], str]
+    path: Callable[[str], str]
+    save: Callable[[str], None]
+    stop: Callable[[], None]
 
     def refuse(self, command: Command) -> None:
         """Raises Refused for what only the owner of a loop could do."""

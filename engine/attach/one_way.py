@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trainconsole.engine.attach.driver import Driver
+from trainconsole.engine.attach.driven_loop import DrivenLoop
 from trainconsole.engine.protocol import commands
 from trainconsole.engine.protocol.commands import Request
 from trainconsole.engine.rewind.rewind import Travel
@@ -11,15 +11,15 @@ from trainconsole.engine.rewind.rewind import Travel
 class OneWay(Travel):
     """Costs no memory and no time, however large the model is."""
 
-    def __init__(self, driver: Driver, *args: Any) -> None:
-        super().__init__(*args)
-        self._driver = driver
+    def __init__(self, loop: DrivenLoop, *args: Any) -> None:
+        super().__init__(loop, *args)
+        self._loop = loop
 
     def undo(self, request: Request) -> None:
-        self._driver.refuse(commands.Undo())
+        self._loop.driver.refuse(commands.Undo())
 
     def rewind(self, command: commands.Rewind, request: Request) -> None:
-        self._driver.refuse(command)
+        self._loop.driver.refuse(command)
 
     def before_change(self) -> bool:
         return False
@@ -34,4 +34,4 @@ class OneWay(Travel):
         """Nothing."""
 
     def save_on_request(self, name: str) -> str:
-        return self._driver.save(name)
+        return self._loop.save(name)

@@ -33,7 +33,7 @@ class Session:
         self._config = config
         self._start = start
         self.saved = "" if isinstance(loop, DrivenLoop) else LAST
-        self._measuring = Measuring(loop, loop.driver.ask if isinstance(loop, DrivenLoop) else None)
+        self._measuring = Measuring(loop, loop.ask if isinstance(loop, DrivenLoop) else None)
         self._begun: Begun | None = None
         self._pid = os.getpid()
         self._seen = 0
@@ -57,7 +57,9 @@ class Session:
         self._begun = self._measuring.begun = begun
         if self.loop.moves:
             self.passes.moved()
-        self.host.hear_signals()
+        # One of several processes that a launcher ends together must not be the last to go.
+        if not isinstance(self.loop, DrivenLoop) or self.loop.together.alone:
+            self.host.hear_signals()
         begun.report.publish("training", in_force=self.loop.in_force())
         begun.report.watch.start()
         warnings, self._warnings = self._warnings, []
@@ -82,10 +84,6 @@ class Session:
             count += one.updates
         made, self._seen = count != self._seen, count
         return made
-
-    @property
-    def ending(self) -> Ending | None:
-        return self._begun.boundary.ending if self._begun is not None else None
 
     def step_done(self, logged: dict[str, list[Number]], norm: Any = None) -> None:
         """`norm` is the gradient norm where the loop has measured it."""
@@ -188,6 +186,7 @@ class Session:
     def _finished(self, begun: Begun) -> dict[str, Any]:
         ending, loop = begun.boundary.ending, self.loop
         stop = ending.stop if ending is not None else ()
+        together = isinstance(loop, DrivenLoop) and not loop.together.alone
         early = self._left_early and ending is None and loop.has_epochs
         return {
             "reason": ending.reason if ending is not None else "completed",
@@ -195,7 +194,7 @@ class Session:
             "weights": "last",
             "best": None,
             "run": self.host.run.name,
-            "weights_sha256": weights_sha256(loop.registered.weights()),
+            "weights_sha256": "" if together else weights_sha256(loop.registered.weights()),
             "lineage": tuple((step, command) for step, command, _ in (*loop.lineage, *stop)),
             "note": self._note(early),
         }

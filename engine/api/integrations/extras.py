@@ -1,5 +1,6 @@
 """The libraries that adapters are for. No torch."""
 
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -13,6 +14,14 @@ def imported(name: str, extra: str) -> ModuleType:
     if not is_installed(name.partition(".")[0]):
         missing(name, extra)
     return import_module(name)
+
+
+def stays_out(name: str, parted: bool) -> bool:
+    """Whether the weights lie in parts on several devices, which is said."""
+    if parted:
+        why = f"the weights of {name} lie in parts on several devices: FSDP and DeepSpeed are not steered"
+        print(f"trainconsole: {why}", file=sys.stderr)
+    return parted
 
 
 def is_installed(name: str) -> bool:

@@ -8,14 +8,12 @@ from typing import Any
 
 from trainconsole.engine.attach.driven import Driven, drive
 from trainconsole.engine.attach.driver import Driver
-from trainconsole.engine.boundary.ending import Ending
-from trainconsole.engine.common.errors import UserError
-from trainconsole.engine.reporting.refusals import Refused
-from trainconsole.integrations.extras import imported
+from trainconsole.integrations.extras import imported, stays_out
+from trainconsole.integrations.hugging_face_trainer import NAME, Asked
 from trainconsole.integrations.names import evaluated, is_number
 from trainconsole.integrations.overheard import Overheard, caller
 
-NAME, AGAIN = "the Trainer", "trainer.train(resume_from_checkpoint=True)"
+AGAIN = "trainer.train(resume_from_checkpoint=True)"
 OURS = ("loss", "grad_norm", "learning_rate", "epoch", "step")
 """What the Trainer logs that is in the record already, of each update, with the rate that was used."""
 
@@ -27,31 +25,31 @@ class Watching:
         self._options: dict[str, Any] = {"name": name, "runs_dir": runs_dir}
         self._run: Driven | None = None
         self._trainer: Any = None
-        self._saved = ""
-        self._asked = False
+        self._asked: Asked | None = None
         self._losses = Overheard()
         self._norms = Overheard()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if not state.is_world_process_zero:
-            return
-        self._saved = ""
-        driver = Driver(NAME, AGAIN, self._evaluate, lambda name: self._save(name, args, state, control))
-        self._run = drive(driver, model=kwargs["model"], optimizer=kwargs["optimizer"], **self._options)
+        self._losses.stop()
+        self._norms.stop()
         self._trainer = caller(imported("transformers", "transformers").Trainer)
-        if self._run is None:
+        if stays_out(NAME, bool(args.deepspeed or args.fsdp)):
             return
-        if self._trainer is not None:
-            self._losses.hear(self._trainer, "training_step")
-            self._norms.hear(self._trainer.accelerator, "clip_grad_norm_")
-        self._begin(self._run, args, state, control, kwargs.get("train_dataloader"))
+        self._asked = asked = Asked(self._trainer, args, state, control)
+        driver = Driver(NAME, AGAIN, asked.evaluate, asked.path, asked.save, asked.stop)
+        self._run = drive(driver, model=kwargs["model"], optimizer=kwargs["optimizer"], **self._options)
+        if self._run is not None:
+            if self._trainer is not None:
+                self._losses.hear(self._trainer, "training_step")
+                self._norms.hear(self._trainer.accelerator, "clip_grad_norm_")
+            self._begin(self._run, args, state, kwargs.get("train_dataloader"))
 
-    def _begin(self, run: Driven, args: Any, state: Any, control: Any, loader: Any) -> None:
+    def _begin(self, run: Driven, args: Any, state: Any, loader: Any) -> None:
         """Where it is counted in updates; one that is resumed by the Trainer begins in the middle."""
         updates = ceil(_length(loader) / args.gradient_accumulation_steps)
         run.plan(steps=state.max_steps, epochs=state.num_train_epochs, batches=updates)
         done, consumed = divmod(state.global_step, updates) if updates else (0, state.global_step)
-        self._obey(run.begin(at=state.global_step, epochs_done=done, consumed=consumed), args, state, control)
+        run.begin(at=state.global_step, epochs_done=done, consumed=consumed)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self._run is None:
@@ -59,8 +57,7 @@ class Watching:
         if losses := self._losses.taken():
             self._run.log(loss=sum(losses[1:], losses[0]))
         norms = self._norms.taken()
-        ending = self._run.batch_done(consumed=self._run.loop.consumed + 1, norm=norms[-1] if norms else None)
-        self._obey(ending, args, state, control)
+        self._run.batch_done(consumed=self._run.loop.consumed + 1, norm=norms[-1] if norms else None)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self._run is not None and self._run.loop.ends_epoch:
@@ -76,40 +73,18 @@ class Watching:
     def on_evaluate(
         self, args: Any, state: Any, control: Any, metrics: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> None:
-        if self._run is not None and metrics is not None and not self._asked:
+        asks = self._asked is not None and self._asked.evaluates
+        if self._run is not None and metrics is not None and not asks:
             self._run.measured(evaluated(metrics), ends_epoch=self._run.loop.ends_epoch)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._losses.stop()
         self._norms.stop()
         run, self._run = self._run, None
-        if run is not None:
+        if run is not None and self._asked is not None:
             if run.loop.ends_epoch:
                 run.end_epoch()
-            run.over(saved=self._saved)
-
-    # --- what is asked of the Trainer ---
-
-    def _obey(self, ending: Ending | None, args: Any, state: Any, control: Any) -> None:
-        if ending is not None and not control.should_training_stop:
-            control.should_training_stop = True
-            self._saved = self._save("", args, state, control)
-
-    def _save(self, name: str, args: Any, state: Any, control: Any) -> str:
-        if name:
-            raise Refused(f"{NAME} names its checkpoints itself: 'checkpoint' alone has it write one")
-        control.should_save = True
-        return os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
-
-    def _evaluate(self) -> Mapping[str, float]:
-        """Now, also while paused."""
-        if self._trainer is None or self._trainer.eval_dataset is None:
-            raise UserError("nothing was evaluated: the Trainer has no eval_dataset")
-        self._asked = True
-        try:
-            return evaluated(self._trainer.evaluate())
-        finally:
-            self._asked = False
+            run.over(saved=self._asked.saved)
 
 
 def _length(loader: Any) -> float:

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from trainconsole.engine.attach.driven import Driven, drive
 from trainconsole.engine.attach.driver import Driver
-from trainconsole.integrations.extras import imported, is_installed, missing
+from trainconsole.integrations.extras import imported, is_installed, missing, stays_out
 from trainconsole.integrations.lightning_trainer import Asked
 from trainconsole.integrations.names import measured, trained
 
 NAME, AGAIN = "Lightning's Trainer", "trainer.fit(..., ckpt_path=...)"
 PACKAGES = ("lightning", "pytorch_lightning")
+PARTED = ("FSDP", "DeepSpeed", "ModelParallel")
 
 
 class Watching:
@@ -32,18 +33,19 @@ class Watching:
         self._known: dict[str, Any] = {}
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        if not trainer.is_global_zero:
+        parted = type(trainer.strategy).__name__.startswith(PARTED)
+        if stays_out(NAME, parted):
             return
         self._known = dict(trainer.callback_metrics)
         self._asked = asked = Asked(trainer)
-        driver = Driver(NAME, AGAIN, asked.evaluate, asked.save)
+        driver = Driver(NAME, AGAIN, asked.evaluate, asked.path, asked.save, asked.stop)
         optimizers = list(trainer.strategy.optimizers)
         one = optimizers[0] if len(optimizers) == 1 else optimizers
         self._run = run = drive(driver, model=pl_module, optimizer=one, **self._options)
         if run is not None:
             epochs, batches = trainer.max_epochs or 0, trainer.num_training_batches
             run.plan(steps=asked.steps, epochs=epochs, batches=batches, a_step=asked.accumulated)
-            asked.obey(run.begin(at=asked.step, epochs_done=trainer.current_epoch, consumed=0))
+            run.begin(at=asked.step, epochs_done=trainer.current_epoch, consumed=0)
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         """Before Lightning clips."""
@@ -65,7 +67,7 @@ class Watching:
         if loss is not None:
             numbers["loss"] = loss * asked.accumulated
         run.log(**numbers)
-        asked.obey(run.batch_done(consumed=batch_idx + 1, norm=self._norm))
+        run.batch_done(consumed=batch_idx + 1, norm=self._norm)
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         if self._run is not None and self._asked is not None and not trainer.sanity_checking:

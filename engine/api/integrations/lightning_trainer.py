@@ -4,7 +4,6 @@ from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
-from trainconsole.engine.boundary.ending import Ending
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.reporting.refusals import Refused
 
@@ -46,20 +45,22 @@ class Asked:
 
     # --- what is asked ---
 
-    def obey(self, ending: Ending | None) -> None:
-        if ending is not None and not self._trainer.should_stop:
-            self.saved = self.save("")
-            self._trainer.should_stop = True
-
-    def save(self, name: str) -> str:
-        """Raises Refused."""
+    def path(self, name: str) -> str:
+        """Beside Lightning's own. Raises Refused where it is taken."""
         trainer, own = self._trainer, self._trainer.checkpoint_callback
         folder = Path((own.dirpath if own is not None else None) or trainer.default_root_dir)
         path = folder / f"{name or f'trainconsole-step={trainer.global_step}'}.ckpt"
         if name and path.exists():
             raise Refused(f"{path} is there already: choose another name")
-        trainer.save_checkpoint(path)
         return str(path)
+
+    def save(self, name: str) -> None:
+        self._trainer.save_checkpoint(self.path(name))
+
+    def stop(self) -> None:
+        self.saved = self.path("")
+        self.save("")
+        self._trainer.should_stop = True
 
     def evaluate(self) -> None:
         """Lightning validates when this batch is over, as it does of itself. Raises UserError."""
