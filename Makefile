@@ -8,7 +8,7 @@ PRESET := $(if $(ARGS),,--preset digits)
 # Where there is no terminal, a run is headless.
 HEADLESS = $(if $(findstring --no-ui,$(ARGS)),,$(if $(findstring --preset,$(ARGS) $(PRESET)),--no-ui))
 
-.PHONY: all run test test-oldest coverage check bench docs dist fix clean
+.PHONY: all run test test-oldest integrations coverage check bench docs dist fix clean
 
 all: $(VENV)/installed
 
@@ -21,6 +21,10 @@ test: $(VENV)/installed
 # The lowest versions that pyproject.toml allows, in an environment of their own. Pictures need exact versions of others.
 test-oldest: $(VENV)-oldest/installed
 	$(VENV)-oldest/bin/python -m pytest -n auto --dist worksteal -m 'not slow' --ignore tests/tui/test_snapshots.py $(ARGS)
+
+# The adapters with the libraries that they are for, in an environment of their own.
+integrations: $(VENV)-integrations/installed
+	$(VENV)-integrations/bin/python -m pytest -n 0 tests/integrations $(ARGS)
 
 # What the tests reach, in every process; pages in build/coverage/html. Slower than `make test`.
 coverage: $(VENV)/installed
@@ -76,6 +80,17 @@ $(VENV)-oldest/installed: $(VENV)-oldest/dependencies $(ROOMS)
 	$(OLDEST) --no-build-isolation --no-deps --editable . --config-settings editable_mode=strict
 	touch $@
 
+ADAPTERS := $(VENV)-integrations/bin/python -m pip --disable-pip-version-check install --quiet
+$(VENV)-integrations/dependencies: pyproject.toml
+	test -x $(VENV)-integrations/bin/python || $(PYTHON) -m venv $(VENV)-integrations
+	$(ADAPTERS) 'setuptools>=77'
+	$(ADAPTERS) --no-build-isolation --editable '.[dev,transformers,lightning,skorch]' --config-settings editable_mode=strict
+	touch $@
+
+$(VENV)-integrations/installed: $(VENV)-integrations/dependencies $(ROOMS)
+	$(ADAPTERS) --no-build-isolation --no-deps --editable . --config-settings editable_mode=strict
+	touch $@
+
 # The pages of docs/ as a site, in build/site; a link that leads nowhere fails. An environment of its own.
 DOCS := import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'])
 docs: $(VENV)-docs/installed
@@ -96,4 +111,4 @@ dist:
 	bash tests/support/try_wheel.sh "$(PYTHON)" dist/*.whl
 
 clean:
-	rm -rf $(VENV) $(VENV)-docs $(VENV)-oldest build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-docs $(VENV)-integrations $(VENV)-oldest build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
