@@ -8,7 +8,7 @@ PRESET := $(if $(ARGS),,--preset digits)
 # Where there is no terminal, a run is headless.
 HEADLESS = $(if $(findstring --no-ui,$(ARGS)),,$(if $(findstring --preset,$(ARGS) $(PRESET)),--no-ui))
 
-.PHONY: all run test test-oldest integrations coverage check bench docs dist fix clean
+.PHONY: all run test test-oldest integrations mirrors coverage check bench docs dist fix clean
 
 all: $(VENV)/installed
 
@@ -80,15 +80,20 @@ $(VENV)-oldest/installed: $(VENV)-oldest/dependencies $(ROOMS)
 	$(OLDEST) --no-build-isolation --no-deps --editable . --config-settings editable_mode=strict
 	touch $@
 
-ADAPTERS := $(VENV)-integrations/bin/python -m pip --disable-pip-version-check install --quiet
-$(VENV)-integrations/dependencies: pyproject.toml
-	test -x $(VENV)-integrations/bin/python || $(PYTHON) -m venv $(VENV)-integrations
-	$(ADAPTERS) 'setuptools>=77'
-	$(ADAPTERS) --no-build-isolation --editable '.[dev,transformers,lightning,skorch]' --config-settings editable_mode=strict
-	touch $@
+# What adapters are for and what a run is mirrored into: in environments of their own, the rest from the usual one.
+EXTRA = $(PYTHON) -c "import sys, tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
+	print(*(one for name in sys.argv[1:] for one in extras[name]))"
+USUAL := import sys; print(*sys.path[1:], sep="\n")
+PURE := import sysconfig; print(sysconfig.get_path("purelib"))
+mirrors: $(VENV)-mirrors/installed
+	$(VENV)-mirrors/bin/python -m pytest tests/engine/mirror $(ARGS)
 
-$(VENV)-integrations/installed: $(VENV)-integrations/dependencies $(ROOMS)
-	$(ADAPTERS) --no-build-isolation --no-deps --editable . --config-settings editable_mode=strict
+$(VENV)-mirrors/installed: LIBRARIES := tensorboard wandb mlflow trackio
+$(VENV)-integrations/installed: LIBRARIES := transformers lightning skorch
+$(VENV)-mirrors/installed $(VENV)-integrations/installed: $(VENV)/installed
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(BIN)/python -c '$(USUAL)' > $$($(@D)/bin/python -c '$(PURE)')/usual.pth
+	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet $$($(EXTRA) $(LIBRARIES))
 	touch $@
 
 # The pages of docs/ as a site, in build/site; a link that leads nowhere fails. An environment of its own.
@@ -111,4 +116,4 @@ dist:
 	bash tests/support/try_wheel.sh "$(PYTHON)" dist/*.whl
 
 clean:
-	rm -rf $(VENV) $(VENV)-docs $(VENV)-integrations $(VENV)-oldest build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-docs $(VENV)-integrations $(VENV)-oldest $(VENV)-mirrors build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -53,6 +53,7 @@ KEYS = (
     Key("pagedown,pageup", "pgup pgdn", "pan a page", "pan by a whole width", "look"),
     Key("home", "home", "whole run", "the whole run", "look", "whole"),
     Key("end", "end", "tail", "follow the tail", "look", "tail"),
+    Key("g", "g", "curves", "choose which curves are shown", "look", "choose", rank=23),
     Key("y", "y", "log scale", "logarithmic scale", "look", "log_scale", rank=20),
     Key("x", "x", "x axis", "x axis in steps, epochs or time", "look", "x_axis", rank=21),
     Key("m", "m", "smoothing", "smoothing: more, less, none", "look", "smoothing", rank=22),

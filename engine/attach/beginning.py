@@ -186,6 +186,7 @@ def _described(loop: SteeredLoop, run: Path, config: RunConfig) -> dict[str, Any
         "maximised": False,
         "batch_metric": METRIC,
         "parameters": _parameters(loop),
+        "in_force": loop.in_force().values(),
         "command_line": list(command) or list(sys.argv),
         "rows": metric_rows.described(),
         "sessions": [session_facts(loop.device, "auto")],

@@ -72,11 +72,16 @@ class Driven:
         for name, value in numbers.items():
             self._logged.setdefault(name, []).append(checked(name, value))
 
+    def note(self, **numbers: Any) -> None:
+        """For the update that was made last."""
+        if self._session is not None and numbers:
+            self._session.note({name: [checked(name, value)] for name, value in numbers.items()})
+
     def batch_done(self, *, consumed: int, norm: Any = None) -> None:
         """A boundary, after `consumed` batches of this epoch: an update that was made is recorded, with its
         gradient norm where the library has it; then commands are served, and what is asked of the library."""
         self.loop.consumed = consumed
-        count = sum(one.updates for one in self.loop.settings.hooked)
+        count = self.loop.settings.updates()
         if count != self._seen:
             self._seen = count
             logged, self._logged = self._logged, {}

@@ -3,14 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from trainconsole.engine.attach.beginning import Begun
 from trainconsole.engine.attach.driver import Ask
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.own_loop.loop import OwnLoop
-from trainconsole.engine.own_loop.numbers import checked
+from trainconsole.engine.own_loop.numbers import METRIC, checked
 from trainconsole.engine.protocol import events
 from trainconsole.engine.protocol.status import Stage
 
+KNOWN = ("loss", METRIC)
+"""What is drawn over the same of training; a metric of another name has a curve of its own."""
 Measure = Callable[[], Mapping[str, Any]]
 
 
@@ -76,6 +80,10 @@ class Measuring:
         if begun is None:
             return
         begun.boundary.read_back()
+        others = {f"val {name}": value for name, value in (val or {}).items() if name not in KNOWN}
+        begun.report.own_numbers(
+            {name: ([loop.step], np.array([value], np.float32)) for name, value in others.items()}
+        )
         begun.report.emit(
             kind,
             epoch=loop.epochs_done + 1,

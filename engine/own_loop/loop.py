@@ -98,7 +98,8 @@ class OwnLoop:
         """An update was made, of the epoch that is not over yet."""
         self.step += 1
         made = Update(self.step, self.epochs_done + 1, hooked.lr, logged, hooked.norm)
-        self.settings.plan_next(self.position)
+        if self.settings.plan is not None:
+            self.settings.plan_next(self.position)
         return made
 
     # --- epochs ---

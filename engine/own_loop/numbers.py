@@ -1,6 +1,6 @@
 """What a script logs, kept as it is until it is read back: no `.item()`, no synchronisation."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.record.metric_rows import ROW, Rows
 
 Number = Tensor | float
+NAN = float("nan")
 METRIC = "accuracy"
 """What is drawn as the metric of a batch, where a script logs it."""
 
@@ -57,10 +58,10 @@ def rows(updates: Sequence[Update]) -> Rows:
     found = np.empty(len(updates), dtype=ROW)
     found["loss"] = means(updates, "loss")
     found["metric"] = means(updates, METRIC)
-    found["grad_norm"] = read(float("nan") if u.grad_norm is None else u.grad_norm for u in updates)
+    found["grad_norm"] = read([NAN if update.grad_norm is None else update.grad_norm for update in updates])
     found["step"] = [update.number for update in updates]
     found["epoch"] = [update.epoch for update in updates]
-    found["lr"] = read(update.rate for update in updates)
+    found["lr"] = read([update.rate for update in updates])
     return found
 
 
@@ -78,26 +79,33 @@ def own(updates: Sequence[Update]) -> dict[str, tuple[list[int], NDArray[np.floa
 def means(updates: Sequence[Update], name: str) -> NDArray[np.float32]:
     """Of what was logged as `name` for each update, NaN where nothing was."""
     lists = [update.logged.get(name, ()) for update in updates]
-    sizes = [len(values) for values in lists]
-    flat = read(value for values in lists for value in values)
-    if all(size == 1 for size in sizes):
+    sizes = [*map(len, lists)]
+    flat = read([value for values in lists for value in values])
+    if not len(flat):
+        return np.full(len(updates), np.nan, np.float32)
+    if len(flat) == len(updates) and min(sizes) == 1:
         return flat
-    parts = np.split(flat, np.cumsum(sizes)[:-1]) if sizes else []
+    parts = np.split(flat, np.cumsum(sizes)[:-1])
     return np.array([part.mean(dtype=np.float64) if len(part) else np.nan for part in parts], np.float32)
 
 
-def read(numbers: Iterable[Number]) -> NDArray[np.float32]:
+def read(numbers: Sequence[Number]) -> NDArray[np.float32]:
     """float32; those on a device come in one transfer."""
-    values = list(numbers)
-    result = np.empty(len(values), np.float32)
-    places = [place for place, value in enumerate(values) if isinstance(value, Tensor)]
-    if places:
-        tensors = [values[place].reshape(()).float() for place in places]  # type: ignore[union-attr]
-        by_device = {tensor.device for tensor in tensors}
-        if len(by_device) == 1:
-            result[places] = torch.stack(tensors).cpu().numpy()
-        else:
-            result[places] = [float(tensor) for tensor in tensors]
-    others = [place for place, value in enumerate(values) if not isinstance(value, Tensor)]
-    result[others] = [values[place] for place in others]
+    tensors = [value for value in numbers if isinstance(value, Tensor)]
+    if not tensors:
+        return np.array(numbers, np.float32)
+    found = _transferred(tensors)
+    if len(found) == len(numbers):
+        return found
+    result = np.empty(len(numbers), np.float32)
+    of_a_tensor = np.array([isinstance(value, Tensor) for value in numbers])
+    result[of_a_tensor] = found
+    result[~of_a_tensor] = [value for value in numbers if not isinstance(value, Tensor)]
     return result
+
+
+def _transferred(tensors: Sequence[Tensor]) -> NDArray[np.float32]:
+    if len({(tensor.dtype, tensor.device, tensor.dim()) for tensor in tensors}) > 1:
+        tensors = [tensor.reshape(()).float().cpu() for tensor in tensors]
+    found: NDArray[np.float32] = torch.stack([*tensors]).flatten().float().cpu().numpy()
+    return found

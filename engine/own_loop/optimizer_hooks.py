@@ -52,6 +52,8 @@ class Hooked:
         self.first: Callable[[], float] = self.own_rate
         self._steering = steering
         self._before: list[dict[str, Any]] = []
+        # Of a class whose step() calls that of its base, both have the hooks.
+        self._depth = 0
         self._handles = [
             optimizer.register_step_pre_hook(self._set),
             optimizer.register_step_post_hook(self._put_back),
@@ -79,10 +81,12 @@ class Hooked:
     # --- the hooks ---
 
     def _set(self, optimizer: optim.Optimizer, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+        self._depth += 1
+        if self._depth > 1:
+            return None
         if self._steering.idle:
             self.lr = optimizer.param_groups[0]["lr"]
             return None
-        self._restore()
         changed = self._clip_when_there(optimizer, args, kwargs)
         ratio, decay = self._ratio(), self._steering.weight_decay
         for group in optimizer.param_groups:
@@ -102,12 +106,20 @@ class Hooked:
         return changed
 
     def _put_back(self, optimizer: optim.Optimizer, args: Any, kwargs: Any) -> None:
+        self._depth -= 1
+        if self._depth:
+            return
         if self._before:
             self._restore()
         self.updates += 1
 
+    def settle(self) -> None:
+        """Between two updates: after one that raised, all is put back."""
+        if self._depth:
+            self._depth = 0
+            self._restore()
+
     def _restore(self) -> None:
-        """After an update that raised, too: before the next one."""
         for group, kept in zip(self.optimizer.param_groups, self._before, strict=False):
             for name, value in kept.items():
                 if isinstance(value, Tensor) and isinstance(group[name], Tensor):

@@ -173,6 +173,14 @@ class Settings:
             self._turn(one, kind, {})
             self.kinds[one.name] = wanted
 
+    def updates(self) -> int:
+        """Of all optimizers so far; asked between two of them."""
+        count = 0
+        for one in self.hooked:
+            one.settle()
+            count += one.updates
+        return count
+
     def original(self, one: Hooked) -> Kind:
         """What it is in the script."""
         return self._original[one.name]

@@ -1,7 +1,6 @@
 """A script's own loop as a step boundary steers it."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from trainconsole.engine.protocol.commands import Command
 from trainconsole.engine.protocol.events import Trouble
 from trainconsole.engine.record.metric_rows import Rows
 from trainconsole.engine.reporting.effect import Effect
+from trainconsole.engine.reporting.steered import Numbers
 
 
 class SteeredLoop(OwnLoop):
@@ -55,5 +55,5 @@ class SteeredLoop(OwnLoop):
         """What the script was doing when it failed is not known."""
         return False
 
-    def own_numbers(self, steps: Sequence[Update]) -> dict[str, Any]:
+    def own_numbers(self, steps: Sequence[Update]) -> Mapping[str, Numbers]:
         return numbers.own(steps)

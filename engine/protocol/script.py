@@ -93,6 +93,11 @@ class Script:
             if name not in spent
         ]
 
+    @property
+    def waits(self) -> bool:
+        """Whether any is still to come."""
+        return bool(self._waiting)
+
     def is_due(self, step: int, epoch: int, *, starts_epoch: bool) -> bool:
         return any(_is_due(when, step, epoch, starts_epoch) for when, _, _ in self._waiting)
 

@@ -44,13 +44,15 @@ class DataFacts(Struct, frozen=True, kw_only=True):
 
 
 class RunMeta(Struct, frozen=True, kw_only=True):
-    """What meta.json says, as far as it is read again. A file that is not there yet says nothing."""
+    """What meta.json says, as far as it is read again. A file that is not there yet says nothing. `in_force`
+    is what a script's own loop began with, by the names that an acknowledgement has."""
 
     preset: str = ""
     metric: str = ""
     maximised: bool = True
     batch_metric: str = "accuracy"
     data: DataFacts = DataFacts()
+    in_force: dict[str, Any] = {}
     data_dir: Annotated[str, Bound(pattern=r"^[^\x00]*$")] = ""
     sessions: tuple[Session, ...] = ()
 
@@ -69,6 +71,10 @@ class _Format(Struct):
     format: int | None = None
 
 
+class _Scalars(Struct):
+    scalars: Any = None
+
+
 def read_meta(run: Path) -> RunMeta:
     """What is known of `run`; nothing while there is no meta.json. Raises UserError where it cannot be read,
     and for another format version, before anything else of it is looked at."""
@@ -85,6 +91,25 @@ def add_session(run: Path, session: Mapping[str, Any]) -> None:
     read_meta(run)
     known = _decoded(run, dict[str, Any])
     write_meta(run, {**known, "sessions": [*known.get("sessions", ()), session]})
+
+
+def add_scalars(run: Path, dtype: Any, files: Mapping[str, str]) -> None:
+    """The own numbers `files`, name by name, and what their records are; the rest stays. Raises UserError."""
+    known = _decoded(run, dict[str, Any]) if (run / NAME).exists() else {"format": FORMAT}
+    before = known.get("scalars")
+    names = before.get("names") if isinstance(before, dict) else None
+    names = {**(names if isinstance(names, dict) else {}), **files}
+    write_meta(run, {**known, "scalars": {"dtype": dtype, "names": names}})
+
+
+def told_scalars(run: Path) -> Any:
+    """What meta.json has as the names of own numbers, whatever that is; None where it has none, or cannot
+    be read."""
+    try:
+        found = _decoded(run, _Scalars).scalars
+    except UserError:
+        return None
+    return found.get("names") if isinstance(found, dict) else None
 
 
 def _decoded(run: Path, kind: Any) -> Any:

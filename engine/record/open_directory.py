@@ -53,7 +53,7 @@ class Directory:
 
     def stat(self, name: str) -> os.stat_result:
         """Of `name` itself, also where that is a link."""
-        return os.lstat(_one(name), dir_fd=self._fd)
+        return os.lstat(_plain(name), dir_fd=self._fd)
 
     def target(self, name: str) -> str:
         """What the link `name` says."""

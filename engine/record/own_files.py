@@ -11,6 +11,7 @@ from pathlib import Path
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.files import kind_of
+from trainconsole.engine.record import scalar_names
 from trainconsole.engine.record.checkpoint_names import label
 from trainconsole.engine.record.open_directory import Directory
 
@@ -24,7 +25,7 @@ FILES = (
     "host.log",
     "lock",
 )
-FOLDERS = ("checkpoints", "undo")
+FOLDERS = ("checkpoints", "undo", "scalars")
 
 DRAFT = re.compile(r"\.(.+)\.\d+", re.ASCII)
 """What a file is called until it is whole; the number is the process that writes it."""
@@ -70,8 +71,13 @@ def remove(run: Path, wrote: Collection[str]) -> list[str]:
     """
     sweep(run)
     _sweep(run / "checkpoints", lambda folder, name: _is_checkpoint(folder, name, wrote), strict=True)
-    with suppress(OSError):
-        os.rmdir(run / "checkpoints")
+    numbers = scalar_names.files(run).values()
+    _sweep(
+        run / "scalars", lambda folder, name: folder.kind(name) == "a file" and name in numbers, strict=True
+    )
+    for name in ("checkpoints", "scalars"):
+        with suppress(OSError):
+            os.rmdir(run / name)
     # The config goes last: what was interrupted here is still a run.
     for name in sorted(FILES, key=lambda name: name == "config.toml"):
         if kind_of(run / name) in LINKED:

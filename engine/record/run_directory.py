@@ -15,7 +15,7 @@ import msgspec
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.escapes import as_json
-from trainconsole.engine.common.files import kind_of, open_regular, replace_file
+from trainconsole.engine.common.files import append_whole, kind_of, open_regular, replace_file
 from trainconsole.engine.config.parsing import encode
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.protocol.events import AnyEvent, CommandApplied, Event
@@ -24,6 +24,7 @@ from trainconsole.engine.record.meta import FORMAT, add_session, read_meta, writ
 from trainconsole.engine.record.metric_rows import ROW, Rows
 from trainconsole.engine.record.metrics_file import count_rows, read_rows
 from trainconsole.engine.record.runs_dir import find, is_run, listing, read_config
+from trainconsole.engine.record.scalars import ScalarWriter
 
 __all__ = [
     "FORMAT",
@@ -89,6 +90,7 @@ class Recorder:
         self.path = path
         self.next_seq = next_seq
         self.rows = rows
+        self.scalars = ScalarWriter(path)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self._rows = open_regular(path / "metrics.bin", flags)
         self._events = open_regular(path / "events.jsonl", flags)
@@ -96,7 +98,7 @@ class Recorder:
     def write_rows(self, rows: Rows) -> None:
         """Append `rows` (dtype ROW). Raises OSError where the disk is full or read-only."""
         if len(rows):
-            self._append(self._rows, rows.tobytes())
+            append_whole(self._rows, rows.tobytes())
             self.rows += len(rows)
 
     def append(self, events: Sequence[Event]) -> list[Event]:
@@ -106,7 +108,7 @@ class Recorder:
             msgspec.structs.replace(event, seq=self.next_seq + index, time=now)
             for index, event in enumerate(events)
         ]
-        self._append(self._events, b"".join(as_json(event) + b"\n" for event in stamped))
+        append_whole(self._events, b"".join(as_json(event) + b"\n" for event in stamped))
         self.next_seq += len(stamped)
         return stamped
 
@@ -118,6 +120,7 @@ class Recorder:
         return written
 
     def sync(self) -> None:
+        self.scalars.sync()
         os.fsync(self._rows)
         os.fsync(self._events)
 
@@ -125,17 +128,6 @@ class Recorder:
         self.sync()
         os.close(self._rows)
         os.close(self._events)
-
-    @staticmethod
-    def _append(fd: int, data: bytes) -> None:
-        """All of `data` or nothing: what a full disk took of it is taken back."""
-        size, view = os.fstat(fd).st_size, memoryview(data)
-        try:
-            while view:
-                view = view[os.write(fd, view) :]
-        except OSError:
-            os.ftruncate(fd, size)
-            raise
 
 
 def write_config(path: Path, config: RunConfig) -> None:

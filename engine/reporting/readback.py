@@ -1,7 +1,7 @@
 """Steps whose numbers are still on the device, read back a block at a time; and how fast they come."""
 
 import math
-from typing import Generic
+from typing import Any, Generic
 
 from trainconsole.engine.record.metric_rows import Rows
 from trainconsole.engine.reporting.reporter import Reporter
@@ -79,6 +79,7 @@ class Meter(Generic[S]):
             rows = rows[: bad[0] + 1]
         self._trainer.count(rows, steps[: len(rows)])
         self._report.rows(rows)
+        self._report.own_numbers(self._trainer.own_numbers(steps[: len(rows)]))
         # Freeing so many tensors takes a while: it is left to the next step, after a command's answer.
         self._spent, self._steps, self._seconds = steps, [], []
         self._measure(rows)
@@ -100,4 +101,13 @@ class Meter(Generic[S]):
         self._read_at = now
         loss, metric = float(rows[-1]["loss"]), float(rows[-1]["metric"])
         name = self._trainer.metric_name
-        self._report.publish(steps_per_second=speed, loss=loss, metric=metric, metric_name=name)
+        changes: dict[str, Any] = {
+            "steps_per_second": speed,
+            "loss": loss,
+            "metric": metric,
+            "metric_name": name,
+        }
+        if self._report.status.plan is None:
+            # Nobody but the optimizer knows the rate.
+            changes["in_force"] = self._trainer.in_force()
+        self._report.publish(**changes)

@@ -4,11 +4,13 @@ import errno
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.protocol.commands import Request
 from trainconsole.engine.protocol.events import CommandApplied, CommandRejected, Event, Warned
 from trainconsole.engine.protocol.status import Stage, Status
@@ -16,7 +18,7 @@ from trainconsole.engine.record.metric_rows import Rows
 from trainconsole.engine.record.run_directory import Recorder
 from trainconsole.engine.reporting.effect import Effect
 from trainconsole.engine.reporting.python_warnings import Heard
-from trainconsole.engine.reporting.steered import Steered
+from trainconsole.engine.reporting.steered import Numbers, Steered
 from trainconsole.engine.reporting.stopwatch import Stopwatch
 from trainconsole.engine.runs.lineages import Lineages
 
@@ -57,6 +59,17 @@ class Reporter:
     def rows(self, rows: Rows) -> None:
         """Rows come before the events that follow them."""
         self.patiently(lambda: self.recorder.write_rows(rows))
+
+    def own_numbers(self, numbers: Mapping[str, Numbers]) -> None:
+        """As `rows`; a name that cannot be recorded is told of once."""
+        for name, (steps, values) in numbers.items():
+            if name in self.unmeasured:
+                continue
+            try:
+                self.patiently(partial(self.recorder.scalars.write, name, steps, self.branch, values))
+            except UserError as error:
+                self.unmeasured.add(name)
+                self.emit(Warned, why=str(error), kind="own numbers")
 
     def hold(self) -> None:
         """From here to `commit`, events wait for each other: they reach the disk together."""

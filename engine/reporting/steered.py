@@ -1,9 +1,11 @@
 """What is steered at a step boundary, whoever drives the steps: the built-in trainer, or one's own loop."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from trainconsole.engine.checkpoints.schema import Kept, Placed, RunState
 from trainconsole.engine.protocol.commands import Command
@@ -12,6 +14,9 @@ from trainconsole.engine.protocol.status import InForce
 from trainconsole.engine.record.metric_rows import Rows
 from trainconsole.engine.reporting.effect import Effect
 from trainconsole.engine.schedule.rate_plan import Plan
+
+Numbers = tuple[Sequence[int], NDArray[np.float32]]
+"""Steps, and a value for each."""
 
 
 class Progress(NamedTuple):
@@ -103,6 +108,9 @@ class Stepped(Steered, Protocol[S_contra]):
 
     def count(self, rows: Rows, steps: Sequence[S_contra]) -> None:
         """These steps count for the means of their epoch."""
+
+    def own_numbers(self, steps: Sequence[S_contra]) -> Mapping[str, Numbers]:
+        """What else was logged with them, by name. Read back as the rows are."""
 
     def bad(self, rows: Rows, steps: Sequence[S_contra]) -> Iterable[int]:
         """Which of them, by place, were withheld."""

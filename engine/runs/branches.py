@@ -69,19 +69,25 @@ def spans(found: Mapping[int, Fork]) -> Spans:
     return {branch: (begin, last) for (branch, last), begin in zip(ends, begins, strict=False)}
 
 
-def among(rows: Rows, parts: Spans) -> npt.NDArray[np.bool_]:
-    """(n,) which of `rows` are in force."""
+def among(rows: Rows, parts: Spans, *, at_fork: bool = False) -> npt.NDArray[np.bool_]:
+    """(n,) which of `rows` are in force, of any dtype with step and branch; with `at_fork` also those that a
+    branch has of the very step at which it begins, as own numbers may be."""
     numbers = np.array(sorted(parts))
     limits = np.array([parts[number] for number in numbers.tolist()])
     at = np.minimum(np.searchsorted(numbers, rows["branch"]), len(numbers) - 1)
     begin, last = limits[at, 0], limits[at, 1]
-    found = (rows["step"] > begin) & (rows["step"] <= last) & (numbers[at] == rows["branch"])
-    return np.asarray(found, bool)
+    after = rows["step"] >= begin if at_fork else rows["step"] > begin
+    return np.asarray(after & (rows["step"] <= last) & (numbers[at] == rows["branch"]), bool)
 
 
 def in_force(rows: Rows, events: Iterable[AnyEvent]) -> Rows:
     """The rows of the curve in force, each step once, in order."""
     return rows[among(rows, spans(forks(events)))]
+
+
+def scalars_in_force(records: Rows, events: Iterable[AnyEvent]) -> Rows:
+    """The same of own numbers (dtype SCALAR): of one step there may be several, and of step 0."""
+    return records[among(records, spans(forks(events)), at_fork=True)]
 
 
 def epochs_in_force(events: Sequence[AnyEvent]) -> list[EpochEnded]:

@@ -1,6 +1,6 @@
 """The built-in trainer as a step boundary steers it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from trainconsole.engine.protocol.events import Trouble
 from trainconsole.engine.protocol.status import InForce
 from trainconsole.engine.record.metric_rows import ROW, Rows
 from trainconsole.engine.reporting.effect import Effect
-from trainconsole.engine.reporting.steered import Progress
+from trainconsole.engine.reporting.steered import Numbers, Progress
 from trainconsole.engine.steering import commands, in_force, nonfinite_updates
 from trainconsole.engine.tensors.random_state import generators_kept
 from trainconsole.engine.training.metrics import batch_metrics
@@ -67,6 +67,9 @@ class SteeredTrainer(Trainer):
     def count(self, rows: Rows, steps: Sequence[Step]) -> None:
         sizes = (step.last_sample - step.first_sample for step in steps)
         self.means = self.means.counted(rows["loss"].tolist(), rows["metric"].tolist(), sizes)
+
+    def own_numbers(self, steps: Sequence[Step]) -> Mapping[str, Numbers]:
+        return {}
 
     def bad(self, rows: Rows, steps: Sequence[Step]) -> Iterable[int]:
         bad = ~np.isfinite(rows["loss"]) | np.array([step.withheld for step in steps])

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 PARTS = {
     "mlp": "bench.mlp:mnist",
     "iris": "bench.mlp:iris",
+    "own": "bench.own_loop:rows",
     "peers": "bench.peers:rows",
     "cnn": "bench.cnn:speed",
     "accuracy": "bench.cnn:accuracy",

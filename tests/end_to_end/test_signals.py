@@ -217,7 +217,7 @@ sys.meta_path.insert(0, Finder())
 
 @pytest.mark.parametrize(
     "module",
-    ["click", "trainconsole.tui.cli.recorded_runs", "trainconsole.engine.runs.launch", "numpy", "rich"],
+    ["click", "trainconsole.tui.cli.verbs.recorded_runs", "trainconsole.engine.runs.launch", "numpy", "rich"],
 )
 def test_ctrl_c_in_the_first_half_second_says_nothing_and_leaves_nothing(tmp_path, module):
     (tmp_path / "shim").mkdir()

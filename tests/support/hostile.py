@@ -22,9 +22,12 @@ from trainconsole.engine.protocol.events import (
 )
 from trainconsole.engine.record import run_directory
 from trainconsole.engine.record.metric_rows import ROW
+from trainconsole.engine.record.scalars import SCALAR
 
 EVIL = "e\x1b]0;PWNED\x07\x1b[31m\x9b31m\x7f\r\u202e\u2066\u200b\u2028\u3164[bold red]y[/] [/no] [@click=q]"
 """Escape sequences, C1, DEL, a carriage return, text turned around, what nobody sees, and markup."""
+NUMBER = "e\u202e\u2066\u200b\u3164[bold red]y[/] [/no] [@click=q]"
+"""What the name of an own number may still have."""
 NAME = EVIL.replace("/", "|") + "\nforged: line\udcff"
 """The same as the name of a file, with a line end and a byte that is not UTF-8."""
 
@@ -88,6 +91,7 @@ META = {
     "data": {"fingerprint": EVIL, "sizes": {"train": 10, EVIL: 3}, "classes": [EVIL], "note": EVIL},
     "command_line": [EVIL],
     "data_dir": f"/tmp/{EVIL}",
+    "scalars": {"dtype": EVIL, "names": {EVIL: "a.bin", NUMBER: "b.bin", "c": EVIL, EVIL + "2": "../../x"}},
     "sessions": [{"start": EVIL, "host": EVIL, "device": EVIL, "torch": EVIL, "threads": 1}],
 }
 
@@ -104,6 +108,9 @@ def written(runs: Path, name: str = NAME) -> Path:
     rows["step"], rows["epoch"], rows["loss"], rows["lr"] = np.arange(1, 21), 1, np.linspace(2, 1, 20), 1e-3
     rows["branch"] = 1
     (path / "metrics.bin").write_bytes(rows.tobytes())
+    (path / "scalars").mkdir()
+    for name in ("a.bin", "b.bin"):
+        (path / "scalars" / name).write_bytes(np.full(3, 1, SCALAR).tobytes())
     lines = [msgspec.json.encode(replace(event, seq=index)) for index, event in enumerate(events())]
     (path / "events.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     (path / "host.log").write_text(f"{EVIL}\n", encoding="utf-8", newline="")

@@ -20,6 +20,7 @@ from trainconsole.engine.protocol.events import (
 )
 from trainconsole.engine.protocol.status import InForce, Stage, Status
 from trainconsole.engine.record.metric_rows import ROW, Rows
+from trainconsole.engine.record.scalars import SCALAR
 from trainconsole.engine.schedule import rate_plan
 from trainconsole.engine.schedule.rate_plan import Plan, Position
 from trainconsole.tui.state.run_model import Sight
@@ -204,6 +205,22 @@ def forked() -> Sight:
     back = CommandApplied(step=600, branch=1, command="rewind best", id="b", origin="console")
     sight.take(status=status(800), events=[fork, back])
     sight.take(rows=rows(800, start=600, branch=1, seed=1))
+    return sight
+
+
+def own() -> Sight:
+    """A loop that logs numbers of its own: one at each step, with a gap, and one at the end of each epoch. It
+    measures no accuracy."""
+    sight, kept = Sight(RUN, "digits"), rows(900, gradients=False)
+    kept["metric"] = np.nan
+    reward, score = np.zeros(901, SCALAR), np.zeros(4, SCALAR)
+    reward["step"] = np.arange(901)
+    reward["value"] = 3 - 4 * np.exp(-np.arange(901) / 300) + np.random.default_rng(3).normal(0, 0.3, 901)
+    reward["value"][300:380] = np.nan
+    score["step"], score["value"] = [200, 400, 600, 800], [0.31, 0.62, 0.58, 0.71]
+    sight.take(
+        status=status(900), events=[started()], rows=kept, own=[("reward", reward), ("eval/f1", score)]
+    )
     return sight
 
 

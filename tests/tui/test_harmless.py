@@ -95,6 +95,16 @@ SCREENS: dict[str, Callable[[Path], Screen[Any]]] = {
 }
 
 
+@pytest.mark.parametrize("key", [[], ["g"]], ids=["drawn", "listed"])
+def test_own_numbers(key: list[str], run: Path) -> None:
+    sight, feed = Sight(run), Feed(run)
+    sight.read(feed)
+    assert sight.own.keys == (f"own:{hostile.NUMBER}",)
+    text = shot(RunScreen(sight), (*key,))
+    assert unsafe(text) == set()
+    assert text.count("[bold red]y[/] [/no] [@click=q]") > len(key)
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 def test_screens(screen: str, run: Path) -> None:
     text = shot(SCREENS[screen](run))

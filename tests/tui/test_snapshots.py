@@ -101,6 +101,7 @@ STAGES: dict[str, Callable[[], Sight]] = {
     "failed": failed,
     "nan": sights.with_nan,
     "forked": sights.forked,
+    "own-numbers": sights.own,
 }
 DIALOGS: dict[str, Sequence[str]] = {
     "schedule": ["s", "l"],
@@ -166,6 +167,20 @@ def test_a_run(stage: str, size: Size, pictured: Callable[[Pose, Size], bool]) -
 @pytest.mark.parametrize("dialog", DIALOGS)
 def test_a_dialog(dialog: str, size: Size, pictured: Callable[[Pose, Size], bool]) -> None:
     assert pictured(run(mid(), *DIALOGS[dialog]), size)
+
+
+@SIZES
+@pytest.mark.parametrize(
+    ("view", "keys"),
+    [
+        ("list", ["g", "down"]),
+        ("filtered", ["g", *"f1", "space"]),
+        ("alone", ["tab", "tab", "tab", "z"]),
+    ],
+    ids=["list", "filtered", "alone"],
+)
+def test_own_numbers(view: str, keys: list[str], size: Size, pictured: Callable[[Pose, Size], bool]) -> None:
+    assert pictured(run(sights.own(), *keys), size)
 
 
 @SIZES

@@ -9,8 +9,8 @@ from trainconsole.tui import theme
 from trainconsole.tui.plotting.curves import CURVES
 from trainconsole.tui.widgets.curve import COLORS
 
-LINES = ("TRAIN", "VALIDATION", "RATE", "GRADIENT", "BEST", "BAD")
-DIM = ("TRAIN_RAW", "ABANDONED")
+LINES = ("TRAIN", "VALIDATION", "RATE", "GRADIENT", "OWN", "BEST", "BAD")
+DIM = ("TRAIN_RAW", "OWN_RAW", "ABANDONED")
 OKABE_ITO = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
 """M. Okabe, K. Ito: Color Universal Design, 2008: the palette made to be told apart by everybody."""
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trainconsole.engine.common import signals
-from trainconsole.tui.cli import live_runs, recorded_runs, scripts
 from trainconsole.tui.cli.exits import fail, is_terminal, need_terminal, user_errors
 from trainconsole.tui.cli.options import (
     data_dir_option,
@@ -21,6 +20,8 @@ from trainconsole.tui.cli.options import (
     threads_option,
 )
 from trainconsole.tui.cli.streams import Commands, occupy_standard, say, tell
+from trainconsole.tui.cli.verbs import live_runs, recorded_runs, scripts
+from trainconsole.tui.cli.verbs.mirror import mirror
 
 if TYPE_CHECKING:
     from trainconsole.engine.runs.launch import Launch
@@ -151,6 +152,7 @@ main.add_command(live_runs.ctl)
 main.add_command(live_runs.stop)
 main.add_command(live_runs.list_runs)
 main.add_command(scripts.run_script)
+main.add_command(mirror)
 
 if __name__ == "__main__":
     main()

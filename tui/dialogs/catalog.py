@@ -1,5 +1,6 @@
 """All that opens over a run, in one place: the first frame is there before it is imported."""
 
+from trainconsole.tui.dialogs.curves import CurvesScreen
 from trainconsole.tui.dialogs.finished import FinishedScreen
 from trainconsole.tui.dialogs.help import HelpScreen
 from trainconsole.tui.dialogs.optimizer import OptimizerScreen
@@ -9,6 +10,7 @@ from trainconsole.tui.dialogs.schedule import ScheduleScreen
 from trainconsole.tui.dialogs.stop import LeaveScreen, StopScreen
 
 __all__ = [
+    "CurvesScreen",
     "FinishedScreen",
     "HelpScreen",
     "LeaveScreen",

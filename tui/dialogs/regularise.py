@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from textual.widget import Widget
 
-from trainconsole.engine.config.knobs import KNOBS
 from trainconsole.engine.protocol.commands import SetKnob
 from trainconsole.engine.protocol.status import Status
 from trainconsole.tui.dialogs.base import Answer, Verdict, judged
@@ -41,7 +40,7 @@ class RegulariseScreen(Answer):
         self.status = status
         for entry in self.query(Entry):
             name = entry.name or ""
-            if self.form.given[name] == before[name] != after[name]:
+            if name in after and self.form.given[name] == before.get(name) != after[name]:
                 entry.value = after[name]
         self.revise()
 
@@ -81,4 +80,4 @@ class RegulariseScreen(Answer):
 
     def _lacks_dropout(self) -> bool:
         knobs = self.status.in_force.knobs
-        return set(KNOBS) <= set(knobs) and knobs["dropout"] is None
+        return bool(knobs) and knobs.get("dropout") is None

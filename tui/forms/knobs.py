@@ -15,19 +15,23 @@ def knob_fields(in_force: Mapping[str, Any]) -> tuple[Field, ...]:
     """A field for each knob, its present value as what an empty field amounts to."""
     values = knob_texts(in_force)
     return tuple(
-        Field(knob.name, "number", values[knob.name], knob.takes, note=knob.brief) for knob in KNOBS.values()
+        Field(knob.name, "number", values[knob.name], knob.takes, note=knob.brief)
+        for knob in KNOBS.values()
+        if knob.name in values
     )
 
 
 def knob_texts(in_force: Mapping[str, Any]) -> dict[str, str]:
-    """The present value of each knob as one types it, "" while it is not known."""
-    return {name: _shown(name, in_force[name]) if name in in_force else "" for name in KNOBS}
+    """The present value of each knob as one types it, "" while none is known; a script's own loop has fewer
+    of them."""
+    there = [name for name in KNOBS if name in in_force] or KNOBS
+    return {name: _shown(name, in_force[name]) if name in in_force else "" for name in there}
 
 
 def changed(in_force: Mapping[str, Any], given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """(knob, command) for each knob whose text says something else than what is in force."""
     present = knob_texts(in_force)
-    texts = ((name, given.get(name, "").strip() or present[name]) for name in KNOBS)
+    texts = ((name, given.get(name, "").strip() or present[name]) for name in present)
     return tuple((name, f"set {name} {text}") for name, text in texts if _differs(name, text, present[name]))
 
 

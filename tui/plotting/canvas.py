@@ -15,6 +15,8 @@ BRAILLE = 0x2800
 BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint32)
 """What each dot of a cell adds to its code point, (4, 2), from the top."""
 SPACE = ord(" ")
+BEHIND = 0
+"""In the second cell of a character that is two cells wide."""
 
 
 class Pen(IntEnum):

@@ -6,13 +6,15 @@ import numpy as np
 
 from trainconsole.engine.record.metric_rows import Floats, Indices
 from trainconsole.tui.plotting.canvas import Dots
-from trainconsole.tui.plotting.curves import CURVES
-from trainconsole.tui.plotting.view import View
-from trainconsole.tui.state.scene import Scene
+from trainconsole.tui.plotting.curves import kind_of
+from trainconsole.tui.plotting.view import View, round_number
+from trainconsole.tui.state.scene import Scene, Series
 
 PIECES = 12
 """Of what was undone, the newest pieces are drawn."""
 SAMPLES = 16
+SPARSE = 8
+"""Columns of dots for each value of an own number from which on it is drawn as a point."""
 
 Envelope = tuple[Floats, Floats]
 """The smallest and the largest value in each column of dots, (n,) each, NaN where there is none."""
@@ -21,8 +23,8 @@ Envelope = tuple[Floats, Floats]
 @dataclass(frozen=True)
 class Survey:
     """`raw` and `line` (smoothed, or the raw series where nothing is) are envelopes; `bad` are columns with a
-    loss that is no number. Points are (x, value), x in columns of dots; `steps` has the last step up to the
-    end of each column."""
+    loss that is no number. Points are (x, value), x in columns of dots, `single` those of a series that has
+    few; `steps` has the last step up to the end of each column."""
 
     bounds: tuple[float, float]
     raw: Envelope
@@ -30,6 +32,7 @@ class Survey:
     smooth: bool
     bad: Dots
     abandoned: tuple[Envelope, ...]
+    single: Envelope
     validation: Envelope
     ahead: Envelope
     best: Envelope
@@ -48,24 +51,26 @@ class Survey:
 
 def surveyed(scene: Scene, view: View, quantity: str, dots: int) -> Survey:
     """Look at one quantity in `dots` columns. Costs the same for any number of steps."""
-    track, bounds = scene.track, view.bounds(scene.reach(view.axis))
-    axis, edges = scene.edges(view.axis, np.linspace(*bounds, dots + 1))
+    kind, series, bounds = kind_of(quantity), scene.series(quantity), view.bounds(scene.reach(view.axis))
+    track, column = series.track, series.column
+    axis, edges = scene.edges(view.axis, np.linspace(*bounds, dots + 1), timed=series.timed)
     places = track.places(axis, edges)
-    raw = track.reduce(quantity, places[:-1], places[1:], "extremes")
+    raw = track.reduce(column, places[:-1], places[1:], "extremes")
     window = mean_over(scene, view, quantity)
     envelope = raw.low, raw.high
     ends = np.clip(places[1:] - 1, 0, max(len(track) - 1, 0))
     return Survey(
         bounds=bounds,
         raw=envelope,
-        line=_smoothed(scene, quantity, places, window, raw.low) if window > 1 else envelope,
+        line=_smoothed(series, places, window, raw.low) if window > 1 else envelope,
         smooth=window > 1,
-        bad=(places[1:] - places[:-1] > raw.count) & CURVES[quantity].bad,
+        bad=(places[1:] - places[:-1] > raw.count) & kind.bad,
         abandoned=tuple(
-            (piece.low, piece.high) for piece in track.abandoned_envelopes(quantity, axis, edges, PIECES)
+            (piece.low, piece.high) for piece in track.abandoned_envelopes(column, axis, edges, PIECES)
         ),
+        single=_single(scene, view, series, (int(places[0]), int(places[-1])), bounds, dots),
         validation=_points(scene, view, _validation(scene, quantity), bounds, dots),
-        ahead=_ahead(scene, view, bounds, dots) if CURVES[quantity].ahead else _nothing(),
+        ahead=_ahead(scene, view, bounds, dots) if kind.ahead else _nothing(),
         best=_points(scene, view, _best(scene, quantity), bounds, dots),
         marks=_marks(scene, view, bounds, dots),
         steps=track.take("step", ends).astype(np.int64) if len(track) else np.zeros(0, np.int64),
@@ -74,28 +79,38 @@ def surveyed(scene: Scene, view: View, quantity: str, dots: int) -> Survey:
 
 
 def mean_over(scene: Scene, view: View, quantity: str) -> int:
-    """The number of steps that one value of the line is the mean of; a learning rate is not smoothed."""
-    return view.mean_over(scene.steps) if CURVES[quantity].smoothed else 1
+    """The number of rows that one value of the line is the mean of; a learning rate is not smoothed. What is
+    logged more seldom than each step is smoothed over as many steps."""
+    kind = kind_of(quantity)
+    steps = view.mean_over(scene.steps or scene.end) if kind.smoothed else 1
+    if not kind.own or steps == 1:
+        return steps
+    track = scene.series(quantity).track
+    if not len(track):
+        return steps
+    first, last = (track.row(place)["step"] for place in (0, len(track) - 1))
+    return round_number(steps * min(len(track) / (last - first + 1), 1.0))
 
 
 def read(scene: Scene, view: View, quantity: str, step: float) -> float:
     """The value of the line at a step; NaN where there is none."""
-    track, window = scene.track, mean_over(scene, view, quantity)
+    series, window = scene.series(quantity), mean_over(scene, view, quantity)
+    track, column = series.track, series.column
     place = int(track.places("step", np.array([step]))[0]) - 1
     if place < 0:
         return float("nan")
     if window == 1:
-        value = float(track.take(quantity, np.array([place]))[0])
+        value = float(track.take(column, np.array([place]))[0])
         return value if np.isfinite(value) else float("nan")
-    return float(track.smoothed(quantity, np.array([place]), window)[0])
+    return float(track.smoothed(column, np.array([place]), window)[0])
 
 
 def named(scene: Scene, quantity: str) -> str:
     """The name that validation results have the quantity under."""
-    return quantity if CURVES[quantity].title else scene.metric
+    return quantity if kind_of(quantity).title else scene.metric
 
 
-def _smoothed(scene: Scene, quantity: str, places: Indices, window: int, raw: Floats) -> Envelope:
+def _smoothed(series: Series, places: Indices, window: int, raw: Floats) -> Envelope:
     """The smallest and largest trailing mean of each column, NaN where `raw` is: it has no value of its own.
 
     The means at rows half a window apart stand for all between them, so that no value goes unseen.
@@ -105,13 +120,24 @@ def _smoothed(scene: Scene, quantity: str, places: Indices, window: int, raw: Fl
     back = counts[:, None] * np.arange(samples) // samples
     # Columns without rows ask for the same each time: what is the same is not worked out again.
     at = np.maximum(np.where(counts[:, None] > 0, places[1:, None] - 1 - back, 0), 0)
-    means = scene.track.smoothed(quantity, at.ravel(), window).reshape(-1, samples)
+    means = series.track.smoothed(series.column, at.ravel(), window).reshape(-1, samples)
     means[np.isnan(raw)] = np.nan
     return np.fmin.reduce(means, axis=1), np.fmax.reduce(means, axis=1)
 
 
+def _single(
+    scene: Scene, view: View, series: Series, places: tuple[int, int], bounds: tuple[float, float], dots: int
+) -> Envelope:
+    """The values of an own number between two places, where they are few."""
+    first, last = places
+    if series.timed or first >= last or (last - first) * SPARSE > dots:
+        return _nothing()
+    steps, values = (series.track.take(name, np.arange(first, last)) for name in ("step", series.column))
+    return _columns(scene, view, steps.tolist(), bounds, dots), values
+
+
 def _validation(scene: Scene, quantity: str) -> list[tuple[int, float]]:
-    if not CURVES[quantity].validated:
+    if not kind_of(quantity).validated:
         return []
     name = named(scene, quantity)
     return [(step, values.get(name, np.nan)) for step, values in scene.validation]
@@ -119,7 +145,7 @@ def _validation(scene: Scene, quantity: str) -> list[tuple[int, float]]:
 
 def _best(scene: Scene, quantity: str) -> list[tuple[int, float]]:
     best = scene.best
-    if best is None or not CURVES[quantity].validated or best[2] != named(scene, quantity):
+    if best is None or not kind_of(quantity).validated or best[2] != named(scene, quantity):
         return []
     return [best[:2]]
 

@@ -1,8 +1,12 @@
 """The curves of a run, each described in one place: what it is called, drawn like and compared with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from trainconsole.tui import theme
+from trainconsole.tui.state.own_numbers import name_of
+from trainconsole.tui.text.format import harmless
 
 
 @dataclass(frozen=True)
@@ -13,6 +17,7 @@ class CurveKind:
     not `always` is shown where the record has it. `train` is what the legend calls its line. With
     `validated` the results of validation stand beside it, with `ahead` the values to come are known, and
     where it is not `smoothed` its line is the record itself. With `bad` a step without a number is marked.
+    One that is `own` is a number that the loop logs; where there are few, each is a point.
     """
 
     column: str
@@ -24,6 +29,7 @@ class CurveKind:
     validated: bool = False
     ahead: bool = False
     bad: bool = False
+    own: bool = False
     line: str = theme.TRAIN
     raw: str = theme.TRAIN_RAW
 
@@ -46,3 +52,23 @@ CURVES = {
 }
 MAIN = tuple(kind.column for kind in CURVES.values() if not kind.small)
 SMALL = tuple(kind.column for kind in CURVES.values() if kind.small)
+MOST = len(CURVES)
+"""Curves that have a place at one time."""
+
+
+def kind_of(quantity: str) -> CurveKind:
+    """Of a column of the record, or of an own number by its key."""
+    return CURVES.get(quantity) or _own(quantity)
+
+
+@lru_cache(512)
+def _own(key: str) -> CurveKind:
+    return CurveKind(key, harmless(name_of(key)), bad=True, own=True, line=theme.OWN, raw=theme.OWN_RAW)
+
+
+def placed(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Which of at most `MOST` curves are large, and which share the row below: those that are small, and what
+    has no room above. Without a large one the others are."""
+    large = [name for name in names if not kind_of(name).small] or [*names]
+    above = large[: len(MAIN)]
+    return tuple(above), tuple(name for name in names if name not in above)

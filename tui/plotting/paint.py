@@ -23,6 +23,7 @@ def plotted(canvas: Canvas, survey: Survey, limits: Limits, *, log: bool, color:
     _ahead(canvas, survey, limits, log=log)
     _validation(canvas, survey, limits, log=log)
     _band(canvas, survey.line, survey, limits, Pen.LINE, log=log)
+    _points(canvas, survey.single, limits, "●", Pen.LINE, log=log)
     if not crowded(survey):
         _points(canvas, survey.validation, limits, "●", Pen.POINT, log=log)
     _points(canvas, survey.best, limits, "★", Pen.BEST, log=log)
@@ -92,8 +93,9 @@ def _points(canvas: Canvas, points: Envelope, limits: Limits, sign: str, pen: Pe
     across, up = canvas.dots
     rows = heights(scaled(points[1], log=log), *limits, up)
     for x, row in zip(*(side.tolist() for side in (points[0], rows)), strict=True):
-        if 0 <= x < across and 0 <= row < up:
-            canvas.put(int(x) // 2, canvas.height - 1 - int(row) // 4, sign, pen)
+        # A limit is round: the value that it was made for may lie beyond it by its last digit.
+        if 0 <= x < across and -1 <= row <= up:
+            canvas.put(int(x) // 2, canvas.height - 1 - min(max(int(row), 0), up - 1) // 4, sign, pen)
 
 
 def _upright(canvas: Canvas, x: float, sign: str, pen: Pen) -> None:

@@ -28,16 +28,19 @@ def header(preset: str, stage: str, status: Status, device: str, width: int) -> 
     colour = STAGES.get(stage, BAD)
     label = (f" {harmless(preset)}", f"bold {TEXT}")
     start = Text.assemble(label, "  ", (f"{DOT} {stage}", f"bold {colour}"))
-    if not status.steps:
+    if not status.steps and not status.step:
         return start
     parts = {
-        "epoch": f"epoch {status.epoch}/{status.epochs}",
+        "epoch": f"epoch {status.epoch}/{status.epochs}" if status.epochs else f"epoch {status.epoch}",
         "step": f"step {status.step:,}",
-        "left": f"{seconds(status.time_left)} left" if stage in ("training", "evaluating") else "",
+        "left": f"{seconds(status.time_left)} left"
+        if status.steps and stage in ("training", "evaluating")
+        else "",
         "speed": f"{_speed(status.steps_per_second)} steps/s"
         if stage in STAGES and stage != "finished"
         else "",
-        "percent": f"{status.step / status.steps:.0%}",
+        # How long a script's own loop is, need not be known.
+        "percent": f"{status.step / status.steps:.0%}" if status.steps else "",
         "device": device,
     }
     kept = _kept({name: text for name, text in parts.items() if text}, width - start.cell_len)

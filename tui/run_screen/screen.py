@@ -2,6 +2,7 @@
 
 import importlib
 import time
+from functools import partial
 from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
@@ -13,6 +14,7 @@ from trainconsole.tui import keys
 from trainconsole.tui.dialogs.base import Dialog
 from trainconsole.tui.run_screen import panes
 from trainconsole.tui.run_screen.connection import SOON, Connection
+from trainconsole.tui.run_screen.curve_choice import CurveChoice
 from trainconsole.tui.run_screen.frame_pacing import Governor
 from trainconsole.tui.run_screen.screen_result import Left
 from trainconsole.tui.run_screen.steering import Steering
@@ -40,6 +42,7 @@ class RunScreen(Steering):
         super().__init__(sight)
         if feed is not None:
             self.connection = Connection(feed, sight, self)
+        self._choice = CurveChoice(sight)
         self._governor = Governor()
         self._due: Timer | None = None
         self._drawn = 0.0
@@ -91,7 +94,9 @@ class RunScreen(Steering):
         self.panes.draw()
         if self.connection is None or not self.connection.starts:
             # Before there is a host there is nothing for a curve, and the first frame is the sooner there.
-            self.query_one(Curves).show(self.sight.scene())
+            curves = self.query_one(Curves)
+            self._choice.recall(curves)
+            curves.show(self.sight.scene())
         self._drawn = time.monotonic()
         self.frames += 1
         if self.frames > SETTLING:
@@ -115,6 +120,14 @@ class RunScreen(Steering):
 
     def on_curves_moved(self) -> None:
         self.fit()
+
+    def on_curves_choosing(self) -> None:
+        from trainconsole.tui.dialogs import catalog
+
+        curves = self.query_one(Curves)
+        self.app.push_screen(
+            catalog.CurvesScreen(curves.listed, lambda: curves.known, partial(self._choice.take, curves))
+        )
 
     # --- leaving ------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """What is in force, and the figures so far, beside the curves. Numbers in, text out."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,17 +33,24 @@ def in_force(status: Status, width: int) -> list[Text]:
     patience = knobs.get("patience")
     left = f"{status.patience_left} of {patience} epochs left" if patience is not None else "off"
     rows = [
-        ("optimizer", harmless(now.optimizer), _hyper(now)),
-        ("rate", rate(learning_rate.now(status)), ""),
-        ("schedule", *_schedule(status)),
-        ("batch", number(now.batch_size), ""),
-        ("decay", number(knobs.get("weight_decay")), _pair("l1", knobs.get("l1"))),
-        ("clip", _clip(knobs), ""),
-        ("dropout", number(knobs.get("dropout")), ""),
-        ("smoothing", number(knobs.get("label_smoothing")), _pair("augment", knobs.get("augment"))),
-        ("patience", left, ""),
+        ("optimizer", "", harmless(now.optimizer), _hyper(now)),
+        ("rate", "", rate(learning_rate.now(status)), ""),
+        ("schedule", "", *_schedule(status)),
+        ("batch", "", number(now.batch_size or None), ""),
+        ("decay", "weight_decay", number(knobs.get("weight_decay")), _pair("l1", knobs.get("l1"))),
+        ("clip", "clip.norm", _clip(knobs), ""),
+        ("dropout", "dropout", number(knobs.get("dropout")), ""),
+        (
+            "smoothing",
+            "label_smoothing",
+            number(knobs.get("label_smoothing")),
+            _pair("augment", knobs.get("augment")),
+        ),
+        ("patience", "patience", left, ""),
     ]
-    return [line(name, value, more, width) for name, value, more in rows]
+    # A script's own loop has fewer knobs.
+    there = [row for row in rows if not row[1] or not knobs or row[1] in knobs]
+    return [line(name, value, more, width) for name, _, value, more in there]
 
 
 def line(name: str, value: str, more: str, width: int, colour: str = TEXT) -> Text:
@@ -102,13 +110,18 @@ def _best(best: Best | None, metric: str) -> tuple[str, str]:
 
 
 def _measured(loss: float | None, value: float | None) -> tuple[str, str]:
-    return NOTHING if loss is None and value is None else (f"{six(loss)}  {six(value)}", "")
+    if loss is None and value is None:
+        return NOTHING
+    # A metric that is not measured at all, in a script's own loop, is NaN beside a loss.
+    lacks = value is not None and math.isnan(value) and loss is not None and not math.isnan(loss)
+    return (six(loss) if lacks else f"{six(loss)}  {six(value)}"), ""
 
 
 def _validated(epoch: EpochEnded | None, metric: str) -> tuple[str, str]:
     if epoch is None or epoch.val is None:
         return NOTHING
-    return f"{six(epoch.val.get('loss'))}  {six(epoch.val.get(metric))}", f"epoch {epoch.epoch}"
+    known = [name for name in ("loss", metric) if name in epoch.val] or [*epoch.val][:2]
+    return "  ".join(six(epoch.val[name]) for name in known), f"epoch {epoch.epoch}"
 
 
 def brief(entries: Sequence[Entry], story: Story, status: Status, width: int, height: int) -> list[Text]:

@@ -1,6 +1,7 @@
 """The console's ear: the status as the host pushes it, events and rows as the record has them."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from trainconsole.engine.common.errors import UserError
@@ -13,6 +14,7 @@ from trainconsole.engine.record.journal import Journal
 from trainconsole.engine.record.metric_rows import Rows
 from trainconsole.engine.record.metrics_file import CHUNK, MetricFile
 from trainconsole.engine.record.run_directory import read_config
+from trainconsole.engine.record.scalars import Found, ScalarReader
 from trainconsole.engine.runs.launch import abandon_new
 from trainconsole.engine.transport import registry as live
 from trainconsole.engine.transport.client import Client, requested
@@ -39,6 +41,7 @@ class Feed:
         self._held: list[Request] = []
         self._journal = Journal(run)
         self._metrics = MetricFile(run)
+        self._scalars = ScalarReader(run)
 
     @property
     def live(self) -> bool:
@@ -129,6 +132,20 @@ class Feed:
     def unread_rows(self) -> int:
         """How many rows were none."""
         return self._metrics.unread
+
+    def own_numbers(self) -> Found:
+        """Those that are new, a bounded number; never fails. `logged` says whether there are more."""
+        return self._scalars.read(CHUNK)
+
+    @property
+    def logged(self) -> bool:
+        """The same of own numbers."""
+        return self._scalars.exhausted
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Why own numbers cannot be read, by name; "*" of all."""
+        return self._scalars.refused
 
     def close(self) -> None:
         if self._client is not None:

@@ -19,9 +19,6 @@ from trainconsole.engine.record.metric_rows import (
 )
 from trainconsole.engine.runs.branches import Fork, Spans, spans
 
-CURVES = tuple(name for name in ROW.names or () if ROW[name] == np.float32)
-"""Columns of the record that are drawn."""
-"""The columns that are drawn over steps or time."""
 BLOCK = 1 << 15
 """Rows that are taken apart at a time: the six columns of one block come out of the processor's cache."""
 
@@ -40,16 +37,21 @@ Piece = tuple[int, int]
 class Track:
     """Columns in the order of the file, each once; which of them are in force is a few pieces of them.
 
-    An undo costs nothing but new pieces. A row is given by its place on the curve in force, from 0.
+    An undo costs nothing but new pieces. A row is given by its place on the curve in force, from 0. Rows are
+    of `dtype`, which has a step, a branch and columns to draw; with `at_fork` a branch may have some of the
+    very step that it begins at.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: np.dtype[np.void] = ROW, *, at_fork: bool = False) -> None:
         self.version = 0
+        self._at_fork = at_fork
+        self._dtype = dtype
         self.abandoned: tuple[Piece, ...] = ()
-        self._columns = {"step": Growing(np.int64), "time": Growing(np.float64)} | {
-            name: Growing(np.float32) for name in CURVES
-        }
-        self._pyramids = {name: Pyramid(self._columns[name]) for name in CURVES}
+        drawn = [name for name in dtype.names or () if dtype[name] == np.float32]
+        self._columns = {"step": Growing(np.int64)} | {name: Growing(np.float32) for name in drawn}
+        if "time" in (dtype.names or ()):
+            self._columns["time"] = Growing(np.float64)
+        self._pyramids = {name: Pyramid(self._columns[name]) for name in drawn}
         self._branches: list[tuple[int, int]] = []
         self._epochs: list[tuple[int, int]] = []
         self._pieces: tuple[Piece, ...] = ()
@@ -75,6 +77,11 @@ class Track:
             self._places = np.cumsum([0, *(stop - start for start, stop in pieces)])
             self._last = self.row(len(self) - 1) if len(self) else None
 
+    def catch_up(self, forks: Mapping[int, Fork]) -> None:
+        """Know the forks that have come since."""
+        if len(forks) != self._known and len(self._columns["step"]):
+            self.extend(np.zeros(0, self._dtype), forks)
+
     def __len__(self) -> int:
         return int(self._places[-1])
 
@@ -89,13 +96,13 @@ class Track:
         return self.row(place) if place >= 0 else None
 
     def row(self, place: int) -> dict[str, float]:
-        """Step, epoch, time and the columns of one row. Raises IndexError."""
+        """Step, epoch, time and the columns of one row, as far as rows have them. Raises IndexError."""
         if not 0 <= place < len(self):
             raise IndexError(place)
         piece = int(np.searchsorted(self._places, place, side="right")) - 1
         row = self._pieces[piece][0] + place - int(self._places[piece])
         found = {name: column.values[row].item() for name, column in self._columns.items()}
-        return found | {"epoch": self._entry(self._epochs, row)}
+        return found | ({"epoch": self._entry(self._epochs, row)} if self._epochs else {})
 
     def column(self, name: str) -> Column:
         """One column of the curve in force; a copy only where it lies in several pieces."""
@@ -193,7 +200,10 @@ class Track:
 
     def _append(self, rows: Rows) -> None:
         first = len(self._columns["step"])
-        for entries, values in ((self._branches, rows["branch"]), (self._epochs, rows["epoch"])):
+        for entries, column_name in ((self._branches, "branch"), (self._epochs, "epoch")):
+            if column_name not in (self._dtype.names or ()):
+                continue
+            values = rows[column_name]
             for row in (0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist()):
                 if not entries or entries[-1][1] != values[row]:
                     entries.append((first + row, int(values[row])))
@@ -230,7 +240,8 @@ class Track:
     def _cut(self, at: int, stop: int) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
         """What is in force, and what is not, of the rows of one branch that begin its `at`-th stretch."""
         start, branch = self._branches[at]
-        begin, last = self._limits.get(branch, (0.0, 0.0))
+        begin, last = self._limits.get(branch, (0.0, -1.0))
+        begin -= self._at_fork
         if begin >= last:
             return (), ((start, stop),)
         first, end = (start + self._within((start, stop), "step", np.array([begin, last]))).tolist()

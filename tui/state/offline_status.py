@@ -15,20 +15,23 @@ from trainconsole.tui.state.event_history import Story
 def standing(run: Path, story: Story, last: Mapping[str, float] | None) -> Status:
     """The status at the end of the record; `last` is the last row in force. Raises UserError."""
     config, meta = run_directory.read_config(run), run_directory.read_meta(run)
-    values = _configured(config)
-    rows = meta.data.sizes.get("train", 0)
-    values["steps"] = config.epochs * batches(rows, config.batch_size, drop_last=config.drop_last)
+    values: dict[str, Any] = dict(meta.in_force)
+    if config.script is None:
+        values = _configured(config)
+        rows = meta.data.sizes.get("train", 0)
+        values["steps"] = config.epochs * batches(rows, config.batch_size, drop_last=config.drop_last)
     for change in story.changes:
         values |= change.after
     step = int(last["step"]) if last is not None else 0
-    epochs = int(values.get("epochs", config.epochs))
+    epoch = int(last["epoch"]) if last is not None else 0
+    epochs = int(values.get("epochs", config.epochs if config.script is None else epoch))
     return Status(
         pid=0,
         run=run.name,
         stage="finished",
         step=step,
         steps=max(step, int(values.get("steps", 0))),
-        epoch=int(last["epoch"]) if last is not None else 0,
+        epoch=epoch,
         epochs=epochs,
         loss=last["loss"] if last is not None else None,
         metric=last["metric"] if last is not None else None,

@@ -218,7 +218,8 @@ def _stage(host: Live) -> str:
 
 def _epochs(path: Path) -> int | None:
     try:
-        return run_directory.read_config(path, QUICKLY).epochs
+        config = run_directory.read_config(path, QUICKLY)
+        return config.epochs if config.script is None else None
     except (UserError, ValueError):
         return None
 

@@ -11,11 +11,13 @@ from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.protocol.events import AnyEvent, CommandApplied, Failed, Finished, Interrupted
 from trainconsole.engine.protocol.status import Status
 from trainconsole.engine.record.metric_rows import ROW, Rows
+from trainconsole.engine.record.scalars import Found
 from trainconsole.tui.state.event_history import Ending, Story
 from trainconsole.tui.state.feed import PIECE, Feed
 from trainconsole.tui.state.learning_rate import along
 from trainconsole.tui.state.metric_store import Track
 from trainconsole.tui.state.offline_status import standing
+from trainconsole.tui.state.own_numbers import OwnNumbers
 from trainconsole.tui.state.scene import Mark, Scene
 from trainconsole.tui.text.format import harmless, real
 from trainconsole.tui.text.timeline import Entry
@@ -40,24 +42,32 @@ class Sight:
         self.run = run
         self.story = Story()
         self.track = Track()
+        self.own = OwnNumbers(self.story.forks)
         self.status = Status(pid=0, run=run.name)
         self.gone = False
         self.expected = False
         self._preset = preset
         self._unread = 0
+        self._refused = dict[str, str]()
         self._since = 0.0
         self._told: tuple[int, Measured, tuple[Mark, ...]] = (0, (), ())
         self._ahead: tuple[object, Rates] = (None, ())
 
     def take(
-        self, *, status: Status | None = None, events: Iterable[AnyEvent] = (), rows: Rows | None = None
+        self,
+        *,
+        status: Status | None = None,
+        events: Iterable[AnyEvent] = (),
+        rows: Rows | None = None,
+        own: Found = (),
     ) -> None:
-        """Rows come with the events that precede them or later."""
+        """Rows and own numbers come with the events that precede them or later."""
         if status is not None:
             self._since = self._since if status.stage == self.status.stage else time.monotonic()
             self.status = status
         count = self.story.count
         self.story.take(events)
+        self.own.take(own)
         if rows is None and self.story.count == count:
             return
         self.track.extend(NONE if rows is None else rows, self.story.forks)
@@ -78,9 +88,21 @@ class Sight:
             self.take(events=feed.events(), rows=rows if len(rows) else None)
             if feed.drawn:
                 self._say_unread(feed.unread_rows)
-                return True
+                return self._read_own(feed, until)
             if time.monotonic() > until:
                 return False
+
+    def _read_own(self, feed: Feed, until: float) -> bool:
+        """Own numbers; of a branch that no event tells of yet they count once one does."""
+        while True:
+            self.own.take(feed.own_numbers())
+            if feed.logged or time.monotonic() > until:
+                break
+        for name, why in feed.refused.items():
+            if self._refused.get(name) != why:
+                self._refused[name] = why
+                self.story.say(f"own numbers {harmless(name)!r} cannot be read: {why}")
+        return feed.logged
 
     def _say_unread(self, count: int) -> None:
         """Once, and again when there are more."""
@@ -147,7 +169,7 @@ class Sight:
     @property
     def planned(self) -> int:
         """Steps in all, as far as is known."""
-        done = int(self.track.last["step"]) if self.track.last is not None else 0
+        done = int(self.track.last["step"]) if self.track.last is not None else self.own.last_step
         return max(done, self.status.steps, 1)
 
     def scene(self) -> Scene:
@@ -163,6 +185,7 @@ class Sight:
             best=None if best is None else (best.step, real(best.value), best.metric),
             ahead=() if self.over else self._to_come(),
             stage=self.stage,
+            own=self.own,
         )
 
     def _from_events(self) -> tuple[int, Measured, tuple[Mark, ...]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.protocol.events import AnyEvent, CheckpointSaved, Failed, Finished, Interrupted
 from trainconsole.engine.record import run_directory
 from trainconsole.tui.text.event_lines import SHORT as SHORTER
@@ -35,7 +36,7 @@ class Outcome:
     """`event` is the last one, None where nothing says how the run ended; `log` the end of host.log.
 
     `kept` says which weights a finished run ends with, "best" or "last"; `saved` is the checkpoint to go on
-    with, relative to `run`, "" where there is none.
+    with, relative to `run`, "" where there is none; `is_script` says that its loop was a script's own.
     """
 
     run: Path
@@ -43,6 +44,7 @@ class Outcome:
     log: tuple[str, ...] = ()
     kept: str = ""
     saved: str = ""
+    is_script: bool = False
 
 
 def read(run: Path) -> Outcome:
@@ -62,7 +64,15 @@ def told(run: Path, events: Sequence[AnyEvent]) -> Outcome:
         log=() if finished or isinstance(ended, Interrupted) else tail(run / "host.log"),
         kept=kept,
         saved=_saved(run, ("best", "last") if finished and kept != "last" else ("last",)),
+        is_script=_is_script(run),
     )
+
+
+def _is_script(run: Path) -> bool:
+    try:
+        return run_directory.read_config(run).script is not None
+    except UserError:
+        return False
 
 
 def tail(log: Path, most: int = TAIL) -> tuple[str, ...]:
@@ -104,11 +114,8 @@ def onwards(outcome: Outcome) -> Facts:
     """(command line, what it is for) pairs: what goes on from here."""
     lines = commands(outcome.run)
     if isinstance(outcome.event, Finished):
-        return (
-            (lines["replay"], "the same again"),
-            (lines["evaluate"], "test the saved weights"),
-            (lines["export"], "the curves as a table"),
-        )
+        test = () if outcome.is_script else ((lines["evaluate"], "test the saved weights"),)
+        return ((lines["replay"], "the same again"), *test, (lines["export"], "the curves as a table"))
     return ((lines["resume"], "go on with it"),)
 
 
@@ -141,7 +148,7 @@ def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
             for index, (measured, whose) in enumerate(tests(end)):
                 figures = "  ".join(f"{SHORTER.get(n, n)} {six(v)}" for n, v in measured.items())
                 yield "" if index else "test", f"{figures}{whose}"
-            yield "data", end.note
+            yield "note" if outcome.is_script else "data", end.note
             best = end.best
             yield "best", f"{best.metric} {six(best.value)} at epoch {best.epoch}" if best else ""
             kept = f"  ({KEPT[outcome.kept]})" if outcome.kept else ""

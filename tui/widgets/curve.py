@@ -9,6 +9,7 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 
 import numpy as np
+from rich.cells import cell_len
 from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
@@ -20,7 +21,7 @@ from trainconsole.engine.record.metric_rows import Indices
 from trainconsole.tui import theme
 from trainconsole.tui.ascii_fallback import AsciiFilter
 from trainconsole.tui.plotting.axes import Limits
-from trainconsole.tui.plotting.canvas import SPACE, Dots, Pen
+from trainconsole.tui.plotting.canvas import BEHIND, SPACE, Chars, Dots, Pen
 from trainconsole.tui.plotting.curve_image import Look, Picture, pictured
 from trainconsole.tui.plotting.curves import CurveKind
 from trainconsole.tui.plotting.view import View
@@ -61,16 +62,18 @@ class Tile(Kept):
 
 
 class Curve(Kept):
-    """One curve over steps, epochs or time: `show` draws it. The class -active says that it has the keys."""
+    """A place for one curve over steps, epochs or time: `show` draws it. The class -active says that it has
+    the keys."""
 
     DEFAULT_CSS = """
     Curve { layout: horizontal; width: 1fr; height: 1fr; overflow: hidden; }
     """
     can_focus = False
 
-    def __init__(self, kind: CurveKind) -> None:
-        super().__init__(id=kind.column)
+    def __init__(self, kind: CurveKind, *, tiles: int = TILES) -> None:
+        super().__init__()
         self.kind = kind
+        self._cut_in = tiles
         self._seen: tuple[Scene, View] | None = None
         self._drawn: tuple[object, ...] = ()
         self._picture: Picture | None = None
@@ -82,13 +85,22 @@ class Curve(Kept):
         self._tiles: tuple[Size | None, list[tuple[Tile, int, int]]] = (None, [])
 
     def compose(self) -> ComposeResult:
-        yield from (Tile() for _ in range(SMALL_TILES if self.kind.small else TILES))
+        yield from (Tile() for _ in range(self._cut_in))
+
+    def become(self, kind: CurveKind) -> None:
+        """Show another curve from the next frame on."""
+        if kind == self.kind:
+            return
+        self.kind = kind
+        self._drawn, self._key, self._picture = (), (), None
+        self._styles.clear()
 
     def show(self, scene: Scene, view: View) -> None:
         """Draw a scene; only what differs from what is on the screen is sent."""
         self._seen = scene, view
         width, height = self.size
-        drawn = (scene, scene.track.version, view, width, height, self.has_class("-active"))
+        version = scene.series(self.kind.column).track.version
+        drawn = (scene, scene.track.version, version, view, width, height, self.has_class("-active"))
         if width and height and drawn != self._drawn:
             self._drawn = drawn
             self._draw(scene, view, (width, height))
@@ -107,12 +119,13 @@ class Curve(Kept):
         picture = self._picture
         if picture is None or y >= picture.chars.shape[0]:
             return Strip.blank(width, self._style(Pen.BLANK))
-        chars = picture.chars[y, start : start + width]
+        chars = _whole(picture.chars[y, start : start + width])
         shown = np.maximum.accumulate(np.where(chars != SPACE, np.arange(len(chars)), 0))
         pens = picture.pens[y, start : start + width][shown]
         text = chars.astype("<u4").tobytes().decode("utf-32-le")
         cuts = [0, *(np.flatnonzero(pens[1:] != pens[:-1]) + 1).tolist(), len(text)]
-        runs = [Segment(text[a:b], self._style(int(pens[a]))) for a, b in pairwise(cuts) if a < b]
+        parts = ((text[a:b].replace(chr(BEHIND), ""), int(pens[a])) for a, b in pairwise(cuts) if a < b)
+        runs = [Segment(part, self._style(pen)) for part, pen in parts]
         return Strip(runs, len(text)).adjust_cell_length(width, self._style(Pen.BLANK))
 
     def _draw(self, scene: Scene, view: View, size: tuple[int, int]) -> None:
@@ -174,3 +187,16 @@ def _spans(rows: list[int], columns: list[int]) -> Iterator[Region]:
     for row, cells in groupby(zip(rows, columns, strict=True), key=itemgetter(0)):
         found = [column for _, column in cells]
         yield Region(found[0], row, found[-1] - found[0] + 1, 1)
+
+
+def _whole(chars: Chars) -> Chars:
+    """(n,) with a blank for half of a character that is two cells wide."""
+    behind = np.flatnonzero(chars == BEHIND)
+    if not len(behind) and (not len(chars) or cell_len(chr(chars[-1])) < 2):
+        return chars
+    found = chars.copy()
+    if found[0] == BEHIND:
+        found[0] = SPACE
+    if cell_len(chr(found[-1])) == 2:
+        found[-1] = SPACE
+    return found

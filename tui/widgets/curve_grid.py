@@ -1,6 +1,5 @@
 """All curves of a run: which of them have room, which has the keys, and the view that they share."""
 
-import math
 from typing import ClassVar
 
 import numpy as np
@@ -9,11 +8,12 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from trainconsole.tui import keys
-from trainconsole.tui.plotting.curves import CURVES, MAIN, SMALL
+from trainconsole.tui.plotting.choice import label, offered, shown
+from trainconsole.tui.plotting.curves import CURVES, MAIN, MOST, SMALL, kind_of, placed
 from trainconsole.tui.plotting.view import View
 from trainconsole.tui.state.scene import Reach, Scene
 from trainconsole.tui.widgets.cached_lines import Column, Row
-from trainconsole.tui.widgets.curve import Curve
+from trainconsole.tui.widgets.curve import SMALL_TILES, Curve
 
 TWO, ALL = 20, 26
 """Lines from which on two curves, or all, have room."""
@@ -23,12 +23,18 @@ PAGE = 10
 
 
 class Curves(Column, can_focus=True):
-    """Takes the keys of the group `look`. `show` gives it what there is to draw; it draws when told to."""
+    """Takes the keys of the group `look`. `show` gives it what there is to draw; it draws when told to.
+
+    `chosen` are the curves that somebody chose, () where nobody has: then the usual ones are shown.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding(*entry) for entry in keys.bindings("look")]
 
     class Moved(Message):
         """The view is another: draw now."""
+
+    class Choosing(Message):
+        """Somebody wants to choose which curves are shown."""
 
     def __init__(self) -> None:
         super().__init__(id="curves")
@@ -36,48 +42,61 @@ class Curves(Column, can_focus=True):
         self.enlarged = False
         self.active = MAIN[0]
         self.narrow = False
+        self.chosen: tuple[str, ...] = ()
         self._scene: Scene | None = None
         self._known: tuple[str, ...] = ()
+        self._above = [Curve(CURVES[name]) for name in MAIN]
+        self._below = [Curve(CURVES[name], tiles=SMALL_TILES) for name in SMALL]
+        self._places: dict[str, Curve] = {}
 
     def compose(self) -> ComposeResult:
-        yield from (Curve(CURVES[name]) for name in MAIN)
-        with Row(id="small"):
-            yield from (Curve(CURVES[name]) for name in SMALL)
+        yield from self._above
+        yield Row(*self._below, id="small")
 
     def show(self, scene: Scene) -> None:
         """Draw `scene` in the view there is."""
         self._scene = scene
-        if (known := recorded(scene)) != self._known:
-            self._known = known
+        if self.known != self._known:
             self.fit()
-        for name in self.shown:
-            self.query_one(f"#{name}", Curve).show(scene, self.view)
+        for curve in self._places.values():
+            curve.show(scene, self.view)
 
     def on_resize(self) -> None:
         self.fit()
 
     def fit(self) -> None:
         """Show the curves that have room."""
-        shown = self.shown
-        for name in (*MAIN, *SMALL):
-            curve = self.query_one(f"#{name}", Curve)
-            curve.display = name in shown
-            curve.set_class(name == self.active and len(shown) > 1, "-active")
+        self._known = self.known
+        if self.active not in self._known:
+            self.active = self._known[0]
+        above, below = placed(self.shown)
+        self._places = _filled(self._above, above) | _filled(self._below, below)
         small = self.query_one("#small")
-        small.display = any(name in SMALL for name in shown)
-        small.styles.height = "1fr" if self._alone else max(5, self.size.height // 5)
+        small.display = bool(below)
+        small.styles.height = max(5, self.size.height // 5)
+        for name, curve in self._places.items():
+            curve.set_class(name == self.active and len(self._places) > 1, "-active")
+
+    def listed(self) -> dict[str, str]:
+        """All curves of this run, and what they are called."""
+        return {name: label(self._scene, name) for name in offered(self._scene)}
 
     @property
     def known(self) -> tuple[str, ...]:
-        """The curves of this run."""
-        return recorded(self._scene)
+        """Those chosen of them, or the usual ones."""
+        return shown(self._scene, self.chosen)
+
+    def choose(self, names: tuple[str, ...]) -> None:
+        """Show these, at most MOST, from now on; () for the usual ones."""
+        self.chosen = names[:MOST]
+        self._again()
 
     @property
     def shown(self) -> tuple[str, ...]:
         """Those that are on the screen."""
         if self._alone:
             return (self.active,)
-        return self.known if self.size.height >= ALL else MAIN
+        return self.known if self.size.height >= ALL else placed(self.known)[0]
 
     @property
     def _alone(self) -> bool:
@@ -98,6 +117,9 @@ class Curves(Column, can_focus=True):
         place = names.index(self.active) + 1 if self.active in names else 0
         self.active = names[place % len(names)]
         self._again()
+
+    def action_choose(self) -> None:
+        self.post_message(self.Choosing())
 
     def action_enlarge(self) -> None:
         self.enlarged = not self.enlarged
@@ -145,18 +167,18 @@ class Curves(Column, can_focus=True):
 
     @property
     def _curve(self) -> Curve:
-        return self.query_one(f"#{self.active}", Curve)
+        return self._places[self.active]
 
     def _again(self) -> None:
         self.fit()
         self.post_message(self.Moved())
 
 
-def recorded(scene: Scene | None) -> tuple[str, ...]:
-    """The curves of a run: where one need not be there, its values are nan."""
-    last = scene.track.last if scene is not None else None
-    return tuple(
-        name
-        for name, kind in CURVES.items()
-        if kind.always or (last is not None and not math.isnan(last[name]))
-    )
+def _filled(curves: list[Curve], names: tuple[str, ...]) -> dict[str, Curve]:
+    """Have the first of `curves` show those named, and no other be seen."""
+    for at, curve in enumerate(curves):
+        curve.display = at < len(names)
+    found = dict(zip(names, curves, strict=False))
+    for name, curve in found.items():
+        curve.become(kind_of(name))
+    return found

@@ -67,8 +67,9 @@ class Watching:
         numbers = {name: value for name, value in (logs or {}).items() if is_number(value)}
         if self._run is None or any(name.startswith(("eval_", "train_")) for name in numbers):
             return
-        skipped = OURS if self._trainer is not None else OURS[2:]
-        self._run.log(**{name: value for name, value in numbers.items() if name not in skipped})
+        if self._trainer is None:
+            self._run.log(**{name: numbers[name] for name in ("loss", "grad_norm") if name in numbers})
+        self._run.note(**{name: value for name, value in numbers.items() if name not in OURS})
 
     def on_evaluate(
         self, args: Any, state: Any, control: Any, metrics: Mapping[str, Any] | None = None, **kwargs: Any

@@ -50,7 +50,7 @@ def test_prune_asks_and_spares_what_is_live_or_in_use(hosts: Hosts, tmp_path: Pa
 def test_no_torch_and_no_textual_for_what_only_reads(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path;"
-        "from trainconsole.tui.cli import live_runs; from trainconsole.tui.state import run_list;"
+        "from trainconsole.tui.cli.verbs import live_runs; from trainconsole.tui.state import run_list;"
         "from trainconsole.engine.transport import client, registry;"
         "from trainconsole.engine.host import main, process; run_list.rows(Path('runs'));"
         "print([name for name in ('torch', 'textual') if name in sys.modules])"

@@ -164,6 +164,11 @@ def evaluate(
     path = trusted(runs_dir, run, trust)
     default = default_data_dir()
     launch = reopen(path, data_dir=data_dir, device=device, threads=threads, default_data_dir=default)
+    if launch.config.script is not None:
+        fail(
+            f"{path.name} is the run of a script, whose model and data are its own\n"
+            f"torch.load('{path}/checkpoints/last.pt', weights_only=True)['model'] are the weights"
+        )
     try:
         # What the model or the data prints is no result.
         with redirect_stdout(sys.stderr):

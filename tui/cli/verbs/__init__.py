@@ -1,0 +1,1 @@
+"""The subcommands: of live runs, of recorded ones, of scripts, of mirrors."""
