@@ -8,7 +8,7 @@ PRESET := $(if $(ARGS),,--preset digits)
 # Where there is no terminal, a run is headless.
 HEADLESS = $(if $(findstring --no-ui,$(ARGS)),,$(if $(findstring --preset,$(ARGS) $(PRESET)),--no-ui))
 
-.PHONY: all run test test-oldest mirrors coverage check bench docs dist fix clean
+.PHONY: all run test test-oldest integrations mirrors coverage check bench docs dist fix clean
 
 all: $(VENV)/installed
 
@@ -21,6 +21,10 @@ test: $(VENV)/installed
 # The lowest versions that pyproject.toml allows, in an environment of their own. Pictures need exact versions of others.
 test-oldest: $(VENV)-oldest/installed
 	$(VENV)-oldest/bin/python -m pytest -n auto --dist worksteal -m 'not slow' --ignore tests/tui/test_snapshots.py $(ARGS)
+
+# The adapters with the libraries that they are for, in an environment of their own.
+integrations: $(VENV)-integrations/installed
+	$(VENV)-integrations/bin/python -m pytest -n 0 tests/integrations $(ARGS)
 
 # What the tests reach, in every process; pages in build/coverage/html. Slower than `make test`.
 coverage: $(VENV)/installed
@@ -76,17 +80,20 @@ $(VENV)-oldest/installed: $(VENV)-oldest/dependencies $(ROOMS)
 	$(OLDEST) --no-build-isolation --no-deps --editable . --config-settings editable_mode=strict
 	touch $@
 
-# What a run is mirrored into, in an environment of its own, which has the rest from the usual one.
-EXTRAS := import tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
-	print(*(one for name in ('tensorboard', 'wandb', 'mlflow', 'trackio') for one in extras[name]))
+# What adapters are for and what a run is mirrored into: in environments of their own, the rest from the usual one.
+EXTRA = $(PYTHON) -c "import sys, tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
+	print(*(one for name in sys.argv[1:] for one in extras[name]))"
+USUAL := import sys; print(*sys.path[1:], sep="\n")
+PURE := import sysconfig; print(sysconfig.get_path("purelib"))
 mirrors: $(VENV)-mirrors/installed
 	$(VENV)-mirrors/bin/python -m pytest tests/engine/mirror $(ARGS)
 
-$(VENV)-mirrors/installed: $(VENV)/installed
-	test -x $(VENV)-mirrors/bin/python || $(PYTHON) -m venv $(VENV)-mirrors
-	$(BIN)/python -c 'import sys; print(*sys.path[1:], sep="\n")' \
-		> $$($(VENV)-mirrors/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/usual.pth
-	$(VENV)-mirrors/bin/python -m pip --disable-pip-version-check install --quiet $$($(PYTHON) -c "$(EXTRAS)")
+$(VENV)-mirrors/installed: LIBRARIES := tensorboard wandb mlflow trackio
+$(VENV)-integrations/installed: LIBRARIES := transformers lightning skorch
+$(VENV)-mirrors/installed $(VENV)-integrations/installed: $(VENV)/installed
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(BIN)/python -c '$(USUAL)' > $$($(@D)/bin/python -c '$(PURE)')/usual.pth
+	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet $$($(EXTRA) $(LIBRARIES))
 	touch $@
 
 # The pages of docs/ as a site, in build/site; a link that leads nowhere fails. An environment of its own.
@@ -109,4 +116,4 @@ dist:
 	bash tests/support/try_wheel.sh "$(PYTHON)" dist/*.whl
 
 clean:
-	rm -rf $(VENV) $(VENV)-docs $(VENV)-oldest $(VENV)-mirrors build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-docs $(VENV)-integrations $(VENV)-oldest $(VENV)-mirrors build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -58,6 +58,7 @@ def modules_of(package: str) -> list[str]:
     if not folder.is_dir():
         return [package]
     files = (path.relative_to(folder).with_suffix("") for path in sorted(folder.rglob("*.py")))
+    files = (file for file in files if file.parts[0] != "api")
     return [".".join([package, *file.parts]) for file in files if file.name[0] != "_"]
 
 

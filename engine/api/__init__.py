@@ -4,9 +4,18 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trainconsole import integrations
     from trainconsole.engine.attach.run import Off, Run
 
-__all__ = ["attach"]
+__all__ = ["attach", "integrations"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "integrations":
+        from importlib import import_module
+
+        return import_module("trainconsole.integrations")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def attach(

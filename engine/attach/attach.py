@@ -40,12 +40,22 @@ def attach(
     **objects: Any,
 ) -> Run | Off:
     """See trainconsole.attach."""
-    if os.environ.get("TRAINCONSOLE", "").lower() in ("off", "0", "no") or _is_other_rank():
+    if is_off() or _is_other_rank():
         return Off()
     registered = Registered(objects)
     before_attaching.call()
+    return Run(opened(SteeredLoop(registered, grad_norm=grad_norm), name, Path(runs_dir), seed))
+
+
+def is_off() -> bool:
+    return os.environ.get("TRAINCONSOLE", "").lower() in ("off", "0", "no")
+
+
+def opened(loop: SteeredLoop, name: str, runs: Path, seed: int | None) -> Session:
+    """The session of a run that this process was started for, or of a new one in `runs`; the one before it is
+    over. Raises UserError."""
     conclude_all()
-    start = scripts.given() or _prepared(name, Path(runs_dir), seed)
+    start = scripts.given() or _prepared(name, runs, seed)
     config = run_directory.read_config(Path(start.path))
     threads = config.threads or (
         run_directory.read_meta(Path(start.path)).last.threads if start.resume else 0
@@ -54,7 +64,8 @@ def attach(
         torch.set_num_threads(threads)
     if seed is not None:
         seed_generators(seed)
-    loop = SteeredLoop(registered, grad_norm=grad_norm or config.evaluation.grad_norm)
+    if config.evaluation.grad_norm:
+        loop.settings.steering.measures_norm = True
     session = Session(loop, OwnHost(Path(start.path)), config, start)
     if not _sessions:
         atexit.register(conclude_all)
@@ -62,7 +73,7 @@ def attach(
     _sessions.append(session)
     sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH))
     _say(f"trainconsole: 'trainconsole attach {Path(start.path).name}' watches and steers this run")
-    return Run(session)
+    return session
 
 
 def conclude_all(error: BaseException | None = None) -> None:

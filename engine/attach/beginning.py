@@ -12,7 +12,10 @@ from typing import Any
 import torch
 from torch.optim.swa_utils import AveragedModel
 
+from trainconsole.engine.attach.driven_loop import DrivenLoop
+from trainconsole.engine.attach.driver import Driver
 from trainconsole.engine.attach.host import OwnHost
+from trainconsole.engine.attach.one_way import OneWay
 from trainconsole.engine.boundary.boundary import Boundary
 from trainconsole.engine.checkpoints import schema
 from trainconsole.engine.checkpoints.retention import written_before
@@ -67,19 +70,31 @@ def begin(loop: SteeredLoop, host: OwnHost, config: RunConfig, start: Start, eva
     """
     own_files.check(host.run)
     own_files.sweep(host.run)
-    if start.begins_with:
-        loop.bring_back(_origin_of(Path(start.begins_with), loop))
-    try_saving(host.run / "checkpoints", loop.state_dict())
+    if isinstance(loop, DrivenLoop):
+        _check_start(loop.driver, start)
+    else:
+        _bring_to_start(loop, host, start)
     events, next_seq = run_directory.repair(host.run)
     begun = _begin_again if events else _begin_new
     made = begun(loop, host, config, events, next_seq, evaluate)
     for index, command in enumerate(start.requests):
         host.inbox.put(Request(id=f"resume-{next_seq}-{index}", origin="resume", command=command))
-    for why in _unregistered(loop):
+    for why in _unregistered(loop) if not isinstance(loop, DrivenLoop) else ():
         made.report.emit(Warned, why=why)
     made.report.patient = True
     host.report = made.report
     return made
+
+
+def _check_start(driver: Driver, start: Start) -> None:
+    if start.resume or start.begins_with:
+        driver.refuse_start("replaying it" if start.begins_with else "resuming it")
+
+
+def _bring_to_start(loop: SteeredLoop, host: OwnHost, start: Start) -> None:
+    if start.begins_with:
+        loop.bring_back(_origin_of(Path(start.begins_with), loop))
+    try_saving(host.run / "checkpoints", loop.state_dict())
 
 
 def _begin_new(
@@ -94,7 +109,8 @@ def _begin_new(
     report = Reporter(loop, run_directory.Recorder(host.run), host.early, host.outbox)
     report.emit(Started, **started(loop, host.run, config))
     travel = _travel(loop, report, config, events)
-    travel.save_named(ORIGIN)
+    if not isinstance(travel, OneWay):
+        travel.save_named(ORIGIN)
     boundary = Boundary(loop, report, travel, script.Script(config.commands), host.inbox, evaluate)
     return Begun(boundary, report, travel)
 
@@ -129,7 +145,8 @@ def _begin_again(
 def _travel(loop: SteeredLoop, report: Reporter, config: RunConfig, events: Sequence[AnyEvent]) -> Travel:
     run = report.recorder.path
     saver = Saver(run, config.checkpoint, written_before(events))
-    return Travel(loop, report, saver, UndoStack(run), branches.forks(events))
+    rest = report, saver, UndoStack(run), branches.forks(events)
+    return OneWay(loop, *rest) if isinstance(loop, DrivenLoop) else Travel(loop, *rest)
 
 
 def _origin_of(run: Path, loop: SteeredLoop) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from trainconsole.engine.attach.beginning import Begun
+from trainconsole.engine.attach.driver import Ask
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.own_loop.loop import OwnLoop
 from trainconsole.engine.own_loop.numbers import METRIC, checked
@@ -20,10 +21,11 @@ Measure = Callable[[], Mapping[str, Any]]
 class Measuring:
     """Used by the thread that trains. `told` says that the epoch which is over was told of."""
 
-    def __init__(self, loop: OwnLoop) -> None:
+    def __init__(self, loop: OwnLoop, ask: Ask | None = None) -> None:
         self.begun: Begun | None = None
         self.told = False
         self._loop = loop
+        self._ask = ask
         self._measure: Measure | None = None
 
     def evaluated(self, measure: Measure, *, ends_epoch: bool) -> dict[str, float]:
@@ -44,18 +46,24 @@ class Measuring:
         begun = self.begun
         if begun is None:
             return
-        if self._measure is None:
+        measure = self._ask or self._measure
+        if measure is None:
             why = "nothing was evaluated: the script has not called run.evaluate yet"
             begun.report.emit(events.Warned, why=why)
             return
         begun.report.publish("evaluating")
         tops = self._loop.registered.modules.values()
         modes = {module: module.training for top in tops for module in top.modules()}
-        found = numbers(self._measure())
+        found: Mapping[str, Any] | None = None
+        try:
+            found = measure()
+        except UserError as error:
+            begun.report.emit(events.Warned, why=str(error))
         for module, mode in modes.items():
             module.training = mode
         begun.report.publish(then)
-        self._tell(events.Evaluated, found)
+        if found is not None:
+            self._tell(events.Evaluated, numbers(found))
 
     def close_epoch(self) -> None:
         """An epoch is over, evaluated or not."""
@@ -78,7 +86,7 @@ class Measuring:
         )
         begun.report.emit(
             kind,
-            epoch=loop.epoch,
+            epoch=loop.epochs_done + 1,
             train=loop.epoch_means(),
             val=val,
             lr=begun.boundary.meter.last_rate,

@@ -4,8 +4,10 @@ import os
 from typing import Any
 
 from trainconsole.engine.attach.beginning import Begun, begin
+from trainconsole.engine.attach.driven_loop import DrivenLoop
 from trainconsole.engine.attach.host import OwnHost, raise_again
 from trainconsole.engine.attach.measuring import Measure, Measuring
+from trainconsole.engine.boundary.ending import Ending
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.host.host import reason_of
 from trainconsole.engine.own_loop.numbers import Number, Update, means
@@ -20,7 +22,8 @@ LAST = "checkpoints/last.pt"
 
 
 class Session:
-    """Used by the thread that trains. Until the first boundary nothing of it is in the record."""
+    """Used by the thread that trains. Until the first boundary nothing of it is in the record. `saved` is the
+    checkpoint that it ends with."""
 
     def __init__(self, loop: SteeredLoop, host: OwnHost, config: RunConfig, start: Start) -> None:
         self.loop = loop
@@ -29,7 +32,8 @@ class Session:
         self.passes = Passes(loop)
         self._config = config
         self._start = start
-        self._measuring = Measuring(loop)
+        self.saved = "" if isinstance(loop, DrivenLoop) else LAST
+        self._measuring = Measuring(loop, loop.ask if isinstance(loop, DrivenLoop) else None)
         self._begun: Begun | None = None
         self._pid = os.getpid()
         self._seen = 0
@@ -53,7 +57,9 @@ class Session:
         self._begun = self._measuring.begun = begun
         if self.loop.moves:
             self.passes.moved()
-        self.host.hear_signals()
+        # One of several processes that a launcher ends together must not be the last to go.
+        if not isinstance(self.loop, DrivenLoop) or self.loop.together.alone:
+            self.host.hear_signals()
         begun.report.publish("training", in_force=self.loop.in_force())
         begun.report.watch.start()
         warnings, self._warnings = self._warnings, []
@@ -73,21 +79,20 @@ class Session:
 
     def updates(self) -> bool:
         """Whether an optimizer has made an update since the last time."""
-        count = 0
-        for one in self.loop.settings.hooked:
-            one.settle()
-            count += one.updates
+        count = self.loop.settings.updates()
         made, self._seen = count != self._seen, count
         return made
 
-    def step_done(self, logged: dict[str, list[Number]]) -> None:
+    def step_done(self, logged: dict[str, list[Number]], norm: Any = None) -> None:
+        """`norm` is the gradient norm where the loop has measured it."""
         if self._begun is not None:
             loop = self.loop
-            self._begun.boundary.step_done(loop.updated(loop.settings.hooked[0], logged))
+            made = loop.updated(loop.settings.hooked[0], logged)
+            self._begun.boundary.step_done(made if norm is None else made._replace(grad_norm=norm))
 
     def serve(self) -> bool:
         """What has arrived; whether the run goes on. At a stop or a signal it is saved now, whatever the
-        script does then."""
+        script does then; a library ends its loop itself."""
         begun, moves = self._begun, self.loop.moves
         if self.is_over or begun is None:
             return False
@@ -95,13 +100,17 @@ class Session:
         if begun.boundary.ending is not None:
             begun.boundary.read_back()
             begun.travel.save_last_now()
-            if begun.boundary.ending.reason == "interrupted":
-                signal = begun.boundary.ending.signal
-                self._conclude(events.Interrupted, signal=signal, checkpoint=LAST)
-                raise_again(signal)
+            if not isinstance(self.loop, DrivenLoop):
+                self._hand_on(begun.boundary.ending)
         elif self.loop.moves != moves:
             self.passes.moved()
         return begun.boundary.ending is None
+
+    def _hand_on(self, ending: Ending) -> None:
+        """A signal that was held back until the run was saved."""
+        if ending.reason == "interrupted":
+            self._conclude(events.Interrupted, signal=ending.signal, checkpoint=self.saved)
+            raise_again(ending.signal)
 
     # --- epochs ---
 
@@ -144,11 +153,14 @@ class Session:
     def evaluated(self, measure: Measure) -> dict[str, float] | None:
         if self.passes.heading or (self.is_over and self._begun is not None):
             return None
-        return self._measuring.evaluated(measure, ends_epoch=not self.passes.inside)
+        return self.measured(measure, ends_epoch=not self.passes.inside)
+
+    def measured(self, measure: Measure, *, ends_epoch: bool) -> dict[str, float]:
+        return self._measuring.evaluated(measure, ends_epoch=ends_epoch)
 
     # --- the end ---
 
-    def conclude(self, error: BaseException | None = None) -> None:
+    def conclude(self, error: BaseException | None = None, signal: str = "") -> None:
         """The record is complete; a second time does nothing, in a forked child neither."""
         if self._concluded or os.getpid() != self._pid:
             return
@@ -168,14 +180,17 @@ class Session:
             self.end_epoch()
         if begun.boundary.ending is None:
             begun.travel.save_last_now()
-        if isinstance(error, KeyboardInterrupt):
-            self._conclude(events.Interrupted, signal="SIGINT", checkpoint=LAST)
+        else:
+            self._hand_on(begun.boundary.ending)
+        if isinstance(error, KeyboardInterrupt) or signal:
+            self._conclude(events.Interrupted, signal=signal or "SIGINT", checkpoint=self.saved)
         else:
             self._conclude(events.Finished, **self._finished(begun))
 
     def _finished(self, begun: Begun) -> dict[str, Any]:
         ending, loop = begun.boundary.ending, self.loop
         stop = ending.stop if ending is not None else ()
+        together = isinstance(loop, DrivenLoop) and not loop.together.alone
         early = self._left_early and ending is None and loop.has_epochs
         return {
             "reason": ending.reason if ending is not None else "completed",
@@ -183,10 +198,15 @@ class Session:
             "weights": "last",
             "best": None,
             "run": self.host.run.name,
-            "weights_sha256": weights_sha256(loop.registered.weights()),
+            "weights_sha256": "" if together else weights_sha256(loop.registered.weights()),
             "lineage": tuple((step, command) for step, command, _ in (*loop.lineage, *stop)),
-            "note": f"the script left its loop in epoch {loop.epoch}" if early else "",
+            "note": self._note(early),
         }
+
+    def _note(self, early: bool) -> str:
+        if isinstance(self.loop, DrivenLoop):
+            return f"{self.loop.driver.name}'s checkpoint is {self.saved}" if self.saved else ""
+        return f"the script left its loop in epoch {self.loop.epoch}" if early else ""
 
     def _conclude(self, kind: type[events.Event], **fields: Any) -> None:
         begun = self._begun

@@ -95,9 +95,9 @@ class OwnLoop:
     # --- updates ---
 
     def updated(self, hooked: Hooked, logged: dict[str, list[numbers.Number]]) -> Update:
-        """An update was made."""
+        """An update was made, of the epoch that is not over yet."""
         self.step += 1
-        made = Update(self.step, self.epoch, hooked.lr, logged, hooked.norm)
+        made = Update(self.step, self.epochs_done + 1, hooked.lr, logged, hooked.norm)
         if self.settings.plan is not None:
             self.settings.plan_next(self.position)
         return made

@@ -24,7 +24,7 @@ class Update(NamedTuple):
     epoch: int
     rate: Number
     logged: dict[str, list[Number]]
-    grad_norm: Tensor | None
+    grad_norm: Number | None
 
     @property
     def lr(self) -> float:

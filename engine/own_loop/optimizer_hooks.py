@@ -32,10 +32,12 @@ class Steering:
             self.factor == 1.0
             and self.planned is None
             and self.weight_decay is None
-            and self.clip_norm is None
-            and self.clip_value is None
-            and not self.measures_norm
+            and not self.looks_at_gradients
         )
+
+    @property
+    def looks_at_gradients(self) -> bool:
+        return self.clip_norm is not None or self.clip_value is not None or self.measures_norm
 
 
 class Hooked:
@@ -97,14 +99,14 @@ class Hooked:
 
     # --- the hooks ---
 
-    def _set(self, optimizer: optim.Optimizer, args: Any, kwargs: Any) -> None:
+    def _set(self, optimizer: optim.Optimizer, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         self._depth += 1
         if self._depth > 1:
-            return
+            return None
         if self._steering.idle and self.factor == 1.0:
             self.lr = optimizer.param_groups[0]["lr"]
-            return
-        self._clip(optimizer)
+            return None
+        changed = self._clip_when_there(optimizer, args, kwargs)
         ratio, decay = self._ratio(), self._steering.weight_decay
         for group in optimizer.param_groups:
             kept = {name: group[name] for name in KEPT if name in group}
@@ -120,6 +122,7 @@ class Hooked:
             self._before.append(kept)
         rate = optimizer.param_groups[0]["lr"]
         self.lr = rate.clone() if isinstance(rate, Tensor) else rate
+        return changed
 
     def _put_back(self, optimizer: optim.Optimizer, args: Any, kwargs: Any) -> None:
         self._depth -= 1
@@ -143,6 +146,20 @@ class Hooked:
                 else:
                     group[name] = value
         self._before = []
+
+    def _clip_when_there(self, optimizer: optim.Optimizer, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+        """Now, or where a closure makes the gradients, when it has; what `step` is then called with."""
+        closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
+        if closure is None or not self._steering.looks_at_gradients:
+            self._clip(optimizer)
+            return None
+
+        def clipped() -> Any:
+            loss = closure()
+            self._clip(optimizer)
+            return loss
+
+        return args[:1], {**kwargs, "closure": clipped}
 
     def _clip(self, optimizer: optim.Optimizer) -> None:
         """By value, then by the norm of all its gradients. Under a GradScaler that leaves the scale to the

@@ -13,6 +13,7 @@ from trainconsole.engine.tensors.copies import State, copy_state
 
 WRAPPERS = ("_orig_mod", "module")
 """Where torch.compile and DistributedDataParallel keep the module that they wrap."""
+OPTIMIZER_WRAPPERS = ("accelerate", "lightning", "pytorch_lightning")
 
 
 class Registered:
@@ -25,8 +26,9 @@ class Registered:
             _check(name, thing)
         self.modules = {name: thing for name, thing in everything.items() if isinstance(thing, nn.Module)}
         self.optimizers = {
-            name: thing for name, thing in everything.items() if isinstance(thing, optim.Optimizer)
+            name: inside(thing) for name, thing in everything.items() if isinstance(thing, optim.Optimizer)
         }
+        self._around = {name: everything[name] for name in self.optimizers}
         known = {*self.modules, *self.optimizers}
         self.others = {name: thing for name, thing in everything.items() if name not in known}
         if not everything:
@@ -59,6 +61,13 @@ class Registered:
         """What else is registered, by name; tensors are the live ones."""
         others = {name: module for name, module in self.modules.items() if name not in self._weights}
         return {name: thing.state_dict() for name, thing in (others | self.optimizers | self.others).items()}
+
+    def swapped(self, name: str) -> None:
+        """The optimizer is of another kind. What accelerate puts around it keeps the method of the old one,
+        for its GradScaler, and looks for it again where it is unpickled."""
+        around = self._around[name]
+        if around is not self.optimizers[name] and hasattr(around, "__setstate__"):
+            around.__setstate__({})
 
     def check(self, saved: LoopState) -> None:
         """Raises UserError or Misfit where `saved` is of other objects than these; nothing has changed."""
@@ -110,6 +119,13 @@ def unwrapped(module: nn.Module) -> nn.Module:
     wraps = isinstance(module, nn.parallel.DistributedDataParallel | nn.DataParallel)
     inner = getattr(module, "_orig_mod", None) or (getattr(module, "module", None) if wraps else None)
     return unwrapped(inner) if isinstance(inner, nn.Module) else module
+
+
+def inside(optimizer: Any) -> Any:
+    """The optimizer of torch's that accelerate or Lightning have put something around that has no state."""
+    wraps = type(optimizer).__module__.partition(".")[0] in OPTIMIZER_WRAPPERS
+    inner = getattr(optimizer, "optimizer", None) if wraps else None
+    return inside(inner) if isinstance(inner, optim.Optimizer) else optimizer
 
 
 def _check(name: str, thing: Any) -> None:

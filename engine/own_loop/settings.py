@@ -53,6 +53,14 @@ class Settings:
         one.first = self.hooked[0].own_rate
         return one
 
+    @property
+    def untouched(self) -> bool:
+        """Whether no command is in force."""
+        steering, changed = self.steering, (self.plan, self.epochs, self.dropout)
+        planned = (steering.weight_decay, steering.clip_norm, steering.clip_value)
+        factors = {steering.factor, *(one.factor for one in self.hooked)}
+        return factors == {1.0} and not self.kinds and all(x is None for x in (*changed, *planned))
+
     # --- rate ---
 
     @property
@@ -112,7 +120,7 @@ class Settings:
         """Another kind of optimizer in the same object; returns what it took over, in words. Its rate and
         weight decay stay as the script has them. Raises UserError as optimizers.build does."""
         kind, state, taken = self._built(one, config)
-        become(one.optimizer, kind, state)
+        self._turn(one, kind, state)
         self.kinds[one.name] = config
         return taken
 
@@ -197,12 +205,28 @@ class Settings:
 
     def _become(self, one: Hooked, wanted: AnyOptimizer | None) -> None:
         if wanted is None:
-            become(one.optimizer, self._original[one.name], {})
+            self._turn(one, self._original[one.name], {})
             del self.kinds[one.name]
         else:
             kind, _, _ = self._built(one, wanted)
-            become(one.optimizer, kind, {})
+            self._turn(one, kind, {})
             self.kinds[one.name] = wanted
+
+    def updates(self) -> int:
+        """Of all optimizers so far; asked between two of them."""
+        count = 0
+        for one in self.hooked:
+            one.settle()
+            count += one.updates
+        return count
+
+    def original(self, one: Hooked) -> Kind:
+        """What it is in the script."""
+        return self._original[one.name]
+
+    def _turn(self, one: Hooked, kind: Kind, state: dict[Any, Any]) -> None:
+        become(one.optimizer, kind, state)
+        self._registered.swapped(one.name)
 
 
 def _config(text: str | None) -> AnyOptimizer | None:
