@@ -9,6 +9,7 @@ from trainconsole.engine.own_loop.loop import OwnLoop
 from trainconsole.engine.own_loop.numbers import checked
 from trainconsole.engine.protocol import events
 from trainconsole.engine.protocol.status import Stage
+from trainconsole.engine.tensors.random_state import generators_kept
 
 Measure = Callable[[], Mapping[str, Any]]
 
@@ -47,7 +48,9 @@ class Measuring:
         begun.report.publish("evaluating")
         tops = self._loop.registered.modules.values()
         modes = {module: module.training for top in tops for module in top.modules()}
-        found = numbers(self._measure())
+        # What it draws is not the script's: whoever replays this run does not ask again.
+        with generators_kept(self._loop.device):
+            found = numbers(self._measure())
         for module, mode in modes.items():
             module.training = mode
         begun.report.publish(then)
