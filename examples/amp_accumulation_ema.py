@@ -65,12 +65,12 @@ def main() -> None:
     )
 
     for epoch in run.epochs(args.epochs):
-        for step, (x, y) in enumerate(run.batches(train_loader), start=1):
+        for x, y in run.batches(train_loader):
             with torch.autocast(device, dtype=torch.bfloat16):
                 loss = F.cross_entropy(model(x.to(device)), y.to(device))
             scaler.scale(loss / ACCUMULATE).backward()
             run.log(loss=loss)
-            if step % ACCUMULATE == 0 or step == len(train_loader):
+            if run.batch % ACCUMULATE == ACCUMULATE - 1 or run.batch == len(train_loader) - 1:
                 scaler.step(optimizer)
                 scaler.update()
                 optimizer.zero_grad()
