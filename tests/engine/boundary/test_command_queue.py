@@ -155,7 +155,7 @@ def test_all_of_a_boundary_is_on_the_disk_before_the_next_step_and_before_any_an
 def test_what_comes_while_a_long_boundary_ends_is_not_waited_for_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A paused run: `turn` looks whether more has come, and takes it in; `wait` then has nothing to wait for."""
+    """A paused run: `turn` takes in what has come, and `wait` then has nothing to wait for."""
     monkeypatch.setattr(command_queue, "LONGEST", 0.0)
     inbox: command_queue.Inbox = queue.SimpleQueue()
     waiting = command_queue.Waiting(inbox)
