@@ -48,7 +48,7 @@ def main() -> None:
             optimizer.step()
             scheduler.step()
             run.log(loss=loss)
-        print(f"epoch {epoch + 1}: loss {loss.item():.4f}, accuracy {accuracy(model, val_loader):.4f}")
+        print(f"epoch {epoch + 1}: accuracy {accuracy(model, val_loader):.4f}")
 
     torch.save(model.state_dict(), args.out)
 

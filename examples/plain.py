@@ -45,7 +45,7 @@ def main() -> None:
             loss.backward()
             optimizer.step()
             scheduler.step()
-        print(f"epoch {epoch + 1}: loss {loss.item():.4f}, accuracy {accuracy(model, val_loader):.4f}")
+        print(f"epoch {epoch + 1}: accuracy {accuracy(model, val_loader):.4f}")
 
     torch.save(model.state_dict(), args.out)
 
