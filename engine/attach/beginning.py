@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.optim.swa_utils import AveragedModel
@@ -19,6 +19,7 @@ from trainconsole.engine.attach.one_way import OneWay
 from trainconsole.engine.boundary.boundary import Boundary
 from trainconsole.engine.checkpoints import schema
 from trainconsole.engine.checkpoints.retention import written_before
+from trainconsole.engine.checkpoints.schema import Kept
 from trainconsole.engine.checkpoints.undo_stack import UndoStack
 from trainconsole.engine.checkpoints.writer import Saver
 from trainconsole.engine.checks.trial_checkpoint import try_saving
@@ -131,11 +132,14 @@ def _begin_again(
     travel = _travel(loop, report, config, events)
     damaged = resume_point.unread(events)
     found = resume_point.last_sound(host.run / "checkpoints", events, report.led, damaged)
-    if found is None:
-        raise UserError(f"{host.run}: no checkpoint of it is whole, so there is no way back into it")
-    state, best, path = found
+    # Killed before the first was written: it begins as the script does.
+    fresh = cast(Kept, {**loop.state_dict(), "branch": 0, "seconds": 0.0, "best_file": ""})
+    state, best, path = found or (fresh, None, None)
     resume_point.go_on(travel, (state, best), resume_point.to_come(report.led, state), path)
-    report.emit(ResumedRun, **started(loop, host.run, config), checkpoint=f"checkpoints/{path.name}")
+    file = f"checkpoints/{path.name}" if path is not None else ""
+    report.emit(ResumedRun, **started(loop, host.run, config), checkpoint=file)
+    if path is None:
+        travel.save_named(ORIGIN)
     for why in damaged:
         report.emit(Warned, why=why)
     left = script.Script(config.commands, spent=branches.spent(events))

@@ -12,6 +12,7 @@ from trainconsole.engine.own_loop.loop import OwnLoop
 from trainconsole.engine.own_loop.numbers import METRIC, checked
 from trainconsole.engine.protocol import events
 from trainconsole.engine.protocol.status import Stage
+from trainconsole.engine.tensors.random_state import generators_kept
 
 KNOWN = ("loss", METRIC)
 """What is drawn over the same of training; a metric of another name has a curve of its own."""
@@ -56,7 +57,9 @@ class Measuring:
         modes = {module: module.training for top in tops for module in top.modules()}
         found: Mapping[str, Any] | None = None
         try:
-            found = measure()
+            # What it draws is not the script's: whoever replays this run does not ask again.
+            with generators_kept(self._loop.device):
+                found = measure()
         except UserError as error:
             begun.report.emit(events.Warned, why=str(error))
         for module, mode in modes.items():

@@ -19,6 +19,7 @@ class Run:
         self._session = session
         self._orders: dict[int, tuple[Any, Order]] = {}
         self._logged: dict[str, list[Number]] = {}
+        session.settle = self._settle
 
     @property
     def path(self) -> str:
@@ -44,22 +45,33 @@ class Run:
         session.begin()
         if not session.enter():
             return
-        while True:
-            moves = loop.moves
-            items = order.start(loop.epochs_done, loop.consumed)
-            for item in self._served(items, moves):
-                loop.consumed += 1
-                yield item
-            moved = loop.moves != moves
-            if session.is_over or not moved or not session.passes.is_here():
-                break
-        session.passes.leave(whole=not moved and not session.is_over)
+        moved = False
+        try:
+            while True:
+                moves = loop.moves
+                items = order.start(loop.epochs_done, loop.consumed)
+                for item in self._served(items, moves):
+                    loop.consumed += 1
+                    yield item
+                moved = loop.moves != moves
+                if session.is_over or not moved or not session.passes.is_here():
+                    break
+        finally:
+            # After a `break` as well.
+            self._settle()
+            session.passes.leave(whole=not moved and not session.is_over)
+
+    @property
+    def batch(self) -> int:
+        """Which batch of its pass over the data the script has, from 0. After an undo or a resume it is the
+        right one, where enumerate() would count on or begin again."""
+        return self._session.loop.consumed - 1
 
     def _served(self, items: Iterator[T], moves: int) -> Iterator[T]:
         """`items` until the run is somewhere else, or over."""
         session, loop = self._session, self._session.loop
         while True:
-            self.boundary()
+            self._boundary(is_last=loop.batches is not None and loop.consumed >= loop.batches)
             if session.is_over or loop.moves != moves:
                 return
             item = next(items, _END)
@@ -70,12 +82,22 @@ class Run:
     def boundary(self) -> bool:
         """A step boundary, for a loop without a loader, as in `while run.boundary():`. False once the run is
         stopped."""
+        return self._boundary()
+
+    def _boundary(self, *, is_last: bool = False) -> bool:
         session = self._session
         session.begin()
-        if session.updates():
+        self._settle()
+        if session.is_over:
+            return False
+        return session.serve() if session.is_due(is_last=is_last) else True
+
+    def _settle(self) -> None:
+        """An update that was made since the last time is a step."""
+        session = self._session
+        if not session.is_over and session.updates():
             logged, self._logged = self._logged, {}
             session.step_done(logged)
-        return session.serve()
 
     def log(self, **numbers: float | Number) -> None:
         """Numbers of this update, or between two epochs of this step. Tensors of one value are kept and read
@@ -114,12 +136,14 @@ class Off:
     """What `attach` returns with TRAINCONSOLE=off: the loop as it is without it."""
 
     path = ""
+    batch = -1
 
     def epochs(self, count: int) -> Iterator[int]:
         return iter(range(count))
 
     def batches(self, source: Iterable[T]) -> Iterator[T]:
-        return iter(source)
+        for self.batch, item in enumerate(source):
+            yield item
 
     def boundary(self) -> bool:
         return True

@@ -1,13 +1,16 @@
 """One session of a script's run, from `attach` to the end of the process."""
 
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from trainconsole.engine.attach.beginning import Begun, begin
 from trainconsole.engine.attach.driven_loop import DrivenLoop
 from trainconsole.engine.attach.host import OwnHost, raise_again
 from trainconsole.engine.attach.measuring import Measure, Measuring
 from trainconsole.engine.boundary.ending import Ending
+from trainconsole.engine.checkpoints.schema import LoopState
+from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.host.host import reason_of
 from trainconsole.engine.own_loop.numbers import Number, Update, means
@@ -16,9 +19,13 @@ from trainconsole.engine.own_loop.steered_loop import SteeredLoop
 from trainconsole.engine.protocol import events
 from trainconsole.engine.runs.launch import abandon_new
 from trainconsole.engine.runs.scripts import Start
+from trainconsole.engine.tensors.copies import copy_state
 from trainconsole.engine.tensors.digest import weights_sha256
 
 LAST = "checkpoints/last.pt"
+NO_UPDATE = 64
+"""Batches without an update, besides those that it usually takes, after which commands are served all the
+same: a loop that skips every update could not be undone."""
 
 
 class Session:
@@ -36,7 +43,10 @@ class Session:
         self._measuring = Measuring(loop, loop.ask if isinstance(loop, DrivenLoop) else None)
         self._begun: Begun | None = None
         self._pid = os.getpid()
+        self.settle: Callable[[], None] = lambda: None
         self._seen = 0
+        self._is_due = True
+        self._since = self._usual = 0
         self._concluded = False
         self._left_early = True
         self._warnings: list[str] = []
@@ -83,8 +93,19 @@ class Session:
         made, self._seen = count != self._seen, count
         return made
 
+    def is_due(self, *, is_last: bool) -> bool:
+        """Whether this is the boundary at which the commands of its step are served: there is one for each
+        update, so that a replay finds it again. It is not while gradients of several batches are summed, and
+        after the last batch of a pass not before the next one begins: what a script does between two epochs
+        belongs to the step before."""
+        self._since += 1
+        if self.loop.settings.hooked and self._since <= 4 * self._usual + NO_UPDATE:
+            return self._is_due and not is_last
+        return True
+
     def step_done(self, logged: dict[str, list[Number]], norm: Any = None) -> None:
         """`norm` is the gradient norm where the loop has measured it."""
+        self._is_due, self._since, self._usual = True, 0, max(self._usual, self._since)
         if self._begun is not None:
             loop = self.loop
             made = loop.updated(loop.settings.hooked[0], logged)
@@ -96,6 +117,7 @@ class Session:
         begun, moves = self._begun, self.loop.moves
         if self.is_over or begun is None:
             return False
+        self._is_due = False
         begun.boundary.serve()
         if begun.boundary.ending is not None:
             begun.boundary.read_back()
@@ -103,7 +125,10 @@ class Session:
             if not isinstance(self.loop, DrivenLoop):
                 self._hand_on(begun.boundary.ending)
         elif self.loop.moves != moves:
+            # With what was commanded there since: the script is still to come to this place.
+            self.loop.came_from = cast(LoopState, copy_state(self.loop.state_dict()))
             self.passes.moved()
+            self._is_due = True
         return begun.boundary.ending is None
 
     def _hand_on(self, ending: Ending) -> None:
@@ -120,7 +145,12 @@ class Session:
         return not self.is_over and (total is None or self.loop.epochs_done < total)
 
     def enter(self) -> bool:
-        """The script begins to iterate; False where it is to be given nothing."""
+        """The script begins to iterate; False where it is to be given nothing. Raises UserError."""
+        if self.passes.inside:
+            raise UserError(
+                "run.batches within run.batches: a run has one place in its data;"
+                " iterate over the other loader as it is"
+            )
         if self.passes.epoch_is_over:
             self.end_epoch()
         return not self.is_over and self.passes.enter()
@@ -170,6 +200,7 @@ class Session:
             self._leave()
             self._abandon()
             return
+        self.settle()
         begun.report.commit()
         begun.boundary.read_back()
         failed = error is not None and not isinstance(error, KeyboardInterrupt | SystemExit)

@@ -34,7 +34,7 @@ class Waiting:
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
-        self._number = 0
+        self._number = self._known = 0
         self._commands: deque[tuple[int, Asked]] = deque()
         self._control: deque[tuple[int, Asked]] = deque()
         self._served = self._hurried = 0
@@ -47,15 +47,18 @@ class Waiting:
         return bool(self._commands or self._control)
 
     def wait(self) -> None:
-        """Until something comes."""
-        self._add(self._inbox.get())
+        """Until something has come that `next` did not see: `turn` may have taken it in meanwhile."""
+        if self._number == self._known:
+            self._add(self._inbox.get())
 
     def next(self, *, control: bool = False, steps: bool = True) -> Asked | None:
         """The next to be served at this boundary; with `control` no other kind; None where a step is due.
 
         Without `steps`, none can be: there is no bound.
         """
-        if not self.arrived():
+        any_there = self.arrived()
+        self._known = self._number
+        if not any_there:
             return None
         if not self._served and not self._hurried:
             self._began = time.monotonic()

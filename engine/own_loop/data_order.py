@@ -94,8 +94,14 @@ class Passed:
     def start(self, epoch: int, consumed: int) -> Iterator[Any]:
         if hasattr(self._source, "set_epoch"):
             self._source.set_epoch(epoch)
-        items = iter(self._source)
-        return islice(items, consumed, None) if consumed and iter_again(self._source) else items
+        if not consumed or not iter_again(self._source):
+            return iter(self._source)
+        # What this draws was drawn when the pass began.
+        with generators_kept():
+            items = iter(self._source)
+            for _ in islice(items, consumed):
+                pass
+        return items
 
 
 def iter_again(source: Iterable[Any]) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import queue
+import threading
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,22 @@ def test_all_of_a_boundary_is_on_the_disk_before_the_next_step_and_before_any_an
     boundary_3 = [word for word in told[steps[2] : steps[3]] if word.startswith(("Command", "events"))]
     assert boundary_3 == ["events.jsonl", *["CommandApplied"] * 10, "CommandRejected", "CommandApplied"]
     assert ran.applied[0]["step"] == ran.applied[-1]["step"] == 3
+
+
+def test_what_comes_while_a_long_boundary_ends_is_not_waited_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A paused run: `turn` takes in what has come, and `wait` then has nothing to wait for."""
+    monkeypatch.setattr(command_queue, "LONGEST", 0.0)
+    inbox: command_queue.Inbox = queue.SimpleQueue()
+    waiting = command_queue.Waiting(inbox)
+    inbox.put(Request(id="1", origin="test", command="lr 0.1"))
+    assert waiting.next(steps=False)
+    assert waiting.next(steps=False) is None
+    inbox.put(Request(id="2", origin="test", command="lr 0.2"))
+    waiting.turn()
+    thread = threading.Thread(target=waiting.wait, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert waiting.next(steps=False)
