@@ -16,6 +16,7 @@ from trainconsole.engine.attach.host import OwnHost
 from trainconsole.engine.boundary.boundary import Boundary
 from trainconsole.engine.checkpoints import schema
 from trainconsole.engine.checkpoints.retention import written_before
+from trainconsole.engine.checkpoints.schema import Kept
 from trainconsole.engine.checkpoints.undo_stack import UndoStack
 from trainconsole.engine.checkpoints.writer import Saver
 from trainconsole.engine.checks.trial_checkpoint import try_saving
@@ -34,6 +35,7 @@ from trainconsole.engine.rewind.rewind import Travel
 from trainconsole.engine.runs import branches
 from trainconsole.engine.runs.scripts import Start
 from trainconsole.engine.session.description import session_facts
+from trainconsole.engine.verify.record import CHECKPOINT
 
 ORIGIN = "step0"
 """The checkpoint of the state that a run begins with."""
@@ -62,7 +64,7 @@ def begin(loop: SteeredLoop, host: OwnHost, config: RunConfig, start: Start, eva
     try_saving(host.run / "checkpoints", loop.state_dict())
     events, next_seq = run_directory.repair(host.run)
     begun = _begin_again if events else _begin_new
-    made = begun(loop, host, config, events, next_seq, evaluate)
+    made = begun(loop, host, start, config, events, next_seq, evaluate)
     for index, command in enumerate(start.requests):
         host.inbox.put(Request(id=f"resume-{next_seq}-{index}", origin="resume", command=command))
     for why in _unregistered(loop):
@@ -75,6 +77,7 @@ def begin(loop: SteeredLoop, host: OwnHost, config: RunConfig, start: Start, eva
 def _begin_new(
     loop: SteeredLoop,
     host: OwnHost,
+    start: Start,
     config: RunConfig,
     events: Sequence[AnyEvent],
     next_seq: int,
@@ -92,6 +95,7 @@ def _begin_new(
 def _begin_again(
     loop: SteeredLoop,
     host: OwnHost,
+    start: Start,
     config: RunConfig,
     events: Sequence[AnyEvent],
     next_seq: int,
@@ -104,7 +108,11 @@ def _begin_again(
     report.led = branches.lineages(events)
     travel = _travel(loop, report, config, events)
     damaged = resume_point.unread(events)
-    found = resume_point.last_sound(host.run / "checkpoints", events, report.led, damaged)
+    found = (
+        _state_to_verify(host.run)
+        if start.verify
+        else resume_point.last_sound(host.run / "checkpoints", events, report.led, damaged)
+    )
     if found is None:
         raise UserError(f"{host.run}: no checkpoint of it is whole, so there is no way back into it")
     state, best, path = found
@@ -114,6 +122,12 @@ def _begin_again(
         report.emit(Warned, why=why)
     left = script.Script(config.commands, spent=branches.spent(events))
     return Begun(Boundary(loop, report, travel, left, host.inbox, evaluate), report, travel)
+
+
+def _state_to_verify(run: Path) -> tuple[Kept, None, Path]:
+    """Raises UserError where it is not there."""
+    path = checkpoint_names.find(run, CHECKPOINT)
+    return schema.load(path), None, path
 
 
 def _travel(loop: SteeredLoop, report: Reporter, config: RunConfig, events: Sequence[AnyEvent]) -> Travel:

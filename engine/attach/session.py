@@ -1,6 +1,7 @@
 """One session of a script's run, from `attach` to the end of the process."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from trainconsole.engine.attach.beginning import Begun, begin
@@ -15,6 +16,10 @@ from trainconsole.engine.protocol import events
 from trainconsole.engine.runs.launch import abandon_new
 from trainconsole.engine.runs.scripts import Start
 from trainconsole.engine.tensors.digest import weights_sha256
+from trainconsole.engine.verify import record
+from trainconsole.engine.verify.resuming import Resuming
+from trainconsole.engine.verify.undoing import Undoing
+from trainconsole.engine.verify.verifier import Opened, Verifier
 
 LAST = "checkpoints/last.pt"
 
@@ -36,6 +41,7 @@ class Session:
         self._concluded = False
         self._left_early = True
         self._warnings: list[str] = []
+        self.verifier = _verifier(loop, start)
 
     # --- boundaries ---
 
@@ -51,6 +57,7 @@ class Session:
             self._abandon()
             raise
         self._begun = self._measuring.begun = begun
+        self.verifier.begin(Opened(begun.boundary, begun.travel, begun.report, self.host.inbox))
         if self.loop.moves:
             self.passes.moved()
         self.host.hear_signals()
@@ -83,13 +90,16 @@ class Session:
         if self._begun is not None:
             loop = self.loop
             self._begun.boundary.step_done(loop.updated(loop.settings.hooked[0], logged))
+            self.verifier.updated(logged)
 
     def serve(self) -> None:
         """What has arrived. At a stop or a signal the run is saved now, whatever the script does then."""
         begun, moves = self._begun, self.loop.moves
         if begun is None:
             return
+        self.verifier.before()
         begun.boundary.serve()
+        self.verifier.after()
         if begun.boundary.ending is not None:
             begun.boundary.read_back()
             begun.travel.save_last_now()
@@ -97,6 +107,8 @@ class Session:
                 signal = begun.boundary.ending.signal
                 self._conclude(events.Interrupted, signal=signal, checkpoint=LAST)
                 raise_again(signal)
+            if self.verifier.is_done:
+                self.conclude()
         elif self.loop.moves != moves:
             self.passes.moved()
 
@@ -136,7 +148,9 @@ class Session:
     def evaluated(self, measure: Measure) -> dict[str, float] | None:
         if self.passes.heading or (self.is_over and self._begun is not None):
             return None
-        return self._measuring.evaluated(measure, ends_epoch=not self.passes.inside)
+        found = self._measuring.evaluated(measure, ends_epoch=not self.passes.inside)
+        self.verifier.measured(found)
+        return found
 
     # --- the end ---
 
@@ -153,6 +167,8 @@ class Session:
         begun.report.commit()
         begun.boundary.read_back()
         failed = error is not None and not isinstance(error, KeyboardInterrupt | SystemExit)
+        if error is None and begun.boundary.ending is None:
+            self.verifier.left()
         if failed and error is not None:
             self._conclude(events.Failed, reason=reason_of(error), where="", checkpoint="")
             return
@@ -164,6 +180,8 @@ class Session:
             self._conclude(events.Interrupted, signal="SIGINT", checkpoint=LAST)
         else:
             self._conclude(events.Finished, **self._finished(begun))
+        if self.verifier.is_done:
+            self.verifier.leave()
 
     def _finished(self, begun: Begun) -> dict[str, Any]:
         ending, loop = begun.boundary.ending, self.loop
@@ -201,3 +219,11 @@ class Session:
     def _abandon(self) -> None:
         if not self._start.resume:
             abandon_new(self.host.run)
+
+
+def _verifier(loop: SteeredLoop, start: Start) -> Verifier:
+    """Raises UserError where what the process before has seen cannot be read."""
+    if not start.verify:
+        return Verifier()
+    seen = record.read(Path(start.path)) if start.resume else None
+    return Undoing(loop, start.verify) if seen is None else Resuming(loop, seen)
