@@ -88,12 +88,17 @@ def _undo(seen: Verification) -> Judged:
 def _cause_of_undo(seen: Verification, undone: Pass, found: Difference) -> tuple[str, str]:
     settles = seen.third is not None and _same(undone, seen.third)
     if seen.parts:
-        cause, remedy = _of_parts(seen.parts)
-        return cause + (remedies.SETTLES_TOO if settles else ""), remedy
+        cause, remedy = _of_parts(
+            seen.parts, "what is logged" if only_logged(seen.first, undone) else "training"
+        )
+        why = [source.why for source in seen.sources if source.why and found.what == "batches"]
+        return "; ".join([*why[:1], cause]) + (remedies.SETTLES_TOO if settles else ""), remedy
     if found.what == "start":
         return _of_start(found)
     if found.what == "batches":
-        return _of_batches(seen.sources)
+        return _of_batches(seen.sources) if _is_given_one(undone, found) else remedies.AHEAD
+    if seen.ahead:
+        return remedies.held(seen.ahead)
     if settles:
         return remedies.SETTLES
     if only_logged(seen.first, undone):
@@ -105,18 +110,23 @@ def _cause_of_undo(seen: Verification, undone: Pass, found: Difference) -> tuple
     return remedies.DRAWS if found.what == "states" else remedies.NOT_REPEATABLE
 
 
+def _is_given_one(undone: Pass, found: Difference) -> bool:
+    """Whether a batch led to the update that differs."""
+    return any(moment.batches for moment in undone.moments if moment.step == found.step)
+
+
 def _same(one: Pass, other: Pass) -> bool:
     return difference(one, other, 0) is None
 
 
-def _of_parts(parts: tuple[Part, ...]) -> tuple[str, str]:
-    """It was exact with them put back, and not without any of them."""
+def _of_parts(parts: tuple[Part, ...], what: str) -> tuple[str, str]:
+    """It was exact with them put back, and not without any of them; `what` depends on them."""
     if held := [part for part in parts if part.held]:
         return remedies.ahead(held[0].name)
     names = ", ".join(called(part) for part in parts)
-    are = "are not registered, and training depends on them" if parts[1:] else "is not registered"
-    depends = "" if parts[1:] else ", and training depends on it"
-    return f"{names} {are}{depends}: with that put back all is the same", remedies.register(parts)
+    be, them = ("are", "them") if parts[1:] else ("is", "it")
+    cause = f"{names} {be} not registered, and {what} depends on {them}: with {them} put back all is the same"
+    return cause, remedies.register(parts)
 
 
 def called(part: Part) -> str:
@@ -177,12 +187,12 @@ def moved(found: Difference) -> str:
     names = ", ".join(found.names[:3]) + (" and more" if found.names[3:] else "")
     match found.what:
         case "batches":
-            return f"batches differ, at step {found.step}"
+            return f"batches differ at step {found.step}"
         case "start":
             return f"{names} differ{'s' if len(found.names) == 1 else ''} before the first update"
         case "rates":
-            return f"the rate of {names} differs, at step {found.step}"
+            return f"the rate of {names} differs at step {found.step}"
         case "length":
             return f"it ends before step {found.step}"
         case _:
-            return f"{names} differ{'s' if len(found.names) == 1 else ''}, at step {found.step}"
+            return f"{names} differ{'s' if len(found.names) == 1 else ''} at step {found.step}"

@@ -64,10 +64,10 @@ def _measured(launch: Launch, script: Script, steps: int, say: Say) -> Verificat
     seen = record.read(run)
     if seen is None or not seen.first.moments:
         raise _nothing(launch, script, seen)
+    say("a kill, and the same updates in a new process")
     after = _files(script, launch)
     changed = tuple(sorted(name for name in before if before[name] != after.get(name)))
     record.write(run, replace(seen, changed=changed))
-    say("a kill, and the same updates in a new process")
     _run(run, script, replace(start, resume=True), other)
     seen = record.read(run) or seen
     if seen.resumed is not None and needs_another(seen):

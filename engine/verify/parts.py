@@ -41,10 +41,13 @@ class Found:
         self.kind = _kind(value)
         self.value = value
         self.digest = moved_from(value)
-        self._put, self._back = put, kept(value)
+        self.puts, self._back = [put], kept(value)
 
     def put_back(self) -> None:
-        self._put(self._back())
+        """Wherever it was found."""
+        value = self._back()
+        for put in self.puts:
+            put(value)
 
 
 class Search:
@@ -52,6 +55,7 @@ class Search:
 
     def __init__(self, registered: Registered) -> None:
         self.found: dict[str, Found] = {}
+        self._by_id: dict[int, Found] = {}
         self._room = LARGEST
         self._seen = _ids(registered)
         named = {**registered.modules, **registered.others}
@@ -63,6 +67,8 @@ class Search:
         self._look_at_nameless()
 
     def _look(self, name: str, value: Any, put: Put, depth: int) -> None:
+        if (found := self._by_id.get(id(value))) is not None:
+            found.puts.append(put)
         if len(self.found) >= MOST or id(value) in self._seen or _is_foreign(value):
             return
         if is_simple(value) or has_state(value) or generator_state(value) is not None:
@@ -82,8 +88,10 @@ class Search:
         if size > self._room:
             return
         try:
-            self.found.setdefault(name, Found(value, put))
+            found = self.found.setdefault(name, Found(value, put))
             self._room -= size
+            if not isinstance(value, NUMBERS):
+                self._by_id[id(value)] = found
         except Exception:
             # What cannot be copied cannot be tried.
             return

@@ -59,11 +59,26 @@ DRAWN_AT_START: Told = (
 )
 
 
+AHEAD: Told = (
+    "a batch is fetched ahead: an update is made on the way back, with one that was given before",
+    "train on each batch before the next is asked for: for batch in run.batches(loader)",
+)
+
+
+def held(count: int) -> Told:
+    more = "one batch more was" if count == 1 else f"{count} batches more were"
+    return (
+        f"{more} given before the first update than before the others: what is fetched ahead is trained on"
+        " after the way back",
+        AHEAD[1],
+    )
+
+
 def ahead(name: str) -> Told:
     return (
         f"a batch is fetched ahead: `{name}` was given before the place that is gone back to, and is"
         " trained on after it",
-        "train on each batch before the next is asked for: for batch in run.batches(loader)",
+        AHEAD[1],
     )
 
 

@@ -170,6 +170,7 @@ class Undoing(Verifier):
             third=done.third if done is not None else None,
             parts=tuple(self._part(name) for name in done.needed) if done is not None else (),
             sources=tuple(self._witness.sources.values()),
+            ahead=self._witness.ahead,
             refused=refused,
             cut=self._cut,
         )

@@ -22,13 +22,15 @@ CALLED = {"cpu": "torch", "cuda": "cuda"}
 
 
 class Witness:
-    """Collects a pass; `batches` are those given since the last update."""
+    """Collects a pass; `batches` are those given since the last update, `counts` how many there were before
+    each since the process began."""
 
     def __init__(self, loop: OwnLoop) -> None:
         self.sources: dict[int, Source] = {}
         self.given: deque[str] = deque(maxlen=REMEMBERED)
         self.batches: list[str] = []
         self.moments: list[Moment] = []
+        self.counts: list[int] = []
         self._loop = loop
         self._start: dict[str, str] = {}
         self._measured: dict[str, str] = {}
@@ -59,7 +61,15 @@ class Witness:
         """By the script's evaluation; it counts to the update that follows."""
         self._measured |= {f"evaluate {name}": digest(value) for name, value in numbers.items()}
 
+    @property
+    def ahead(self) -> int:
+        """How many batches the script holds that it has not trained on, by what it was given before its first
+        three updates."""
+        first, *others = self.counts[:3] or [0]
+        return first - others[0] if len({*others}) == 1 and first > others[0] > 0 else 0
+
     def updated(self, logged: Mapping[str, list[Number]]) -> None:
+        self.counts.append(len(self.batches))
         rates = {one.name: digest(one.lr) for one in self._loop.settings.hooked}
         moment = Moment(
             step=self._loop.step,
