@@ -13,6 +13,7 @@ from trainconsole.engine.common import user_dirs
 from trainconsole.engine.common.escapes import encodable, harmless
 from trainconsole.engine.common.files import read_bytes, replace_file
 from trainconsole.engine.config.run import Script
+from trainconsole.engine.runs.scripts import spelled
 
 LONGEST = 400
 """Bytes of one."""
@@ -43,9 +44,9 @@ def verdict(script: Script) -> str | None:
         return None
 
 
-def how(script: Script) -> str:
-    """The command that measures it."""
-    return f"trainconsole verify -- {' '.join(script.command)}"
+def told(script: Script) -> str:
+    """That, or how it is measured."""
+    return verdict(script) or f"not measured: trainconsole verify -- {harmless(spelled(script))}"
 
 
 def _key(script: Script) -> str:

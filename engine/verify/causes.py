@@ -47,13 +47,18 @@ class Verdict(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(filter(None, (self.undo.remedy, self.resume.remedy))))
 
     @property
+    def told(self) -> str:
+        """All of it, a line each."""
+        return "\n".join([self.evidence, *(f"remedy: {text}" for text in self.remedies)])
+
+    @property
     def short(self) -> str:
-        """For a place beside other figures."""
+        """Of the undo, for a place beside other figures."""
         if self.exact:
             return "measured exact"
-        bad = self.undo if not self.undo.exact else self.resume
-        where = "undo" if self.resume.exact else "resume" if self.undo.exact else "undo and resume"
-        return f"{where} {bad}: {bad.moved}" if bad.moved else f"{where} {bad}"
+        if self.undo.exact:
+            return f"exact, but resume is {self.resume}: {self.resume.moved}".removesuffix(": ")
+        return f"{self.undo}: {self.undo.moved}".removesuffix(": ")
 
 
 def verdict(seen: Verification) -> Verdict:
@@ -92,7 +97,8 @@ def _cause_of_undo(seen: Verification, undone: Pass, found: Difference) -> tuple
             seen.parts, "what is logged" if only_logged(seen.first, undone) else "training"
         )
         why = [source.why for source in seen.sources if source.why and found.what == "batches"]
-        return "; ".join([*why[:1], cause]) + (remedies.SETTLES_TOO if settles else ""), remedy
+        counted = settles and all(part.kind == "number" for part in seen.parts)
+        return "; ".join([*why[:1], cause]) + (remedies.SETTLES_TOO if counted else ""), remedy
     if found.what == "start":
         return _of_start(found)
     if found.what == "batches":

@@ -86,7 +86,7 @@ def main():
     global best
     count = 0
     with attach(model=model, optimizer=optimizer, ema=ema) as run:
-        for epoch in run.epochs(3):
+        for epoch in run.epochs(5):
             for index, (x, y) in enumerate(run.batches(loader)):
                 loss = F.cross_entropy(model(x), y) + 0.1 * F.mse_loss(model(x), ema(x).detach())
                 (loss / 4).backward()
@@ -245,3 +245,31 @@ INEXACT: dict[str, tuple[str, tuple[str, ...], bool | None]] = {
     "written": (loop(data=WRITTEN), ("batches differ", "data changed", "scale.txt did"), True),
 }
 """By name: the script, what the verdict says, and whether the undo is exact all the same."""
+
+BODY = """
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        run.log(loss=loss)
+"""
+MADE = (
+    START
+    + """
+loader = DataLoader(TensorDataset(X, Y), batch_size=8, shuffle=True)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+run = attach(model=model, optimizer=optimizer)
+"""
+)
+LOOPS = {
+    "own epochs": MADE + "for epoch in range(3):\n    for x, y in run.batches(loader):" + BODY,
+    "no batches": MADE + "for number in range(200):\n    if run.boundary():\n        x, y = X, Y" + BODY,
+    "few": MADE + "for epoch in run.epochs(1):\n    for x, y in run.batches(list(loader)[:9]):" + BODY,
+    "a generator": MADE
+    + "def rows():\n    for at in range(0, 96, 12):\n        yield X[at:at + 12], Y[at:at + 12]\n"
+    + "class Rows:\n    def __iter__(self):\n        return rows()\n"
+    + "for epoch in run.epochs(2):\n    for x, y in run.batches(Rows()):"
+    + BODY,
+}
+FEWER = ("few",)
+"""Those that make fewer updates than are asked for."""

@@ -1,6 +1,6 @@
 """Scripts in processes that need not import torch: each is forked from one that has.
 
-`Zygote.command` stands in for `python FILE`: a small program that asks the zygote for a process with its own
+`Zygote.python` stands in for Python: a small program that asks the zygote for a process with its own
 environment, directory and output, and ends as that does.
 """
 
@@ -9,7 +9,9 @@ import os
 import runpy
 import signal
 import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -25,21 +27,23 @@ sys.exit(code[0] if code else 137)
 """
 
 
+PATIENCE = 120.0
+
+
 class Zygote:
     """A process that has imported torch; of each request it forks one more."""
 
     def __init__(self, folder: Path) -> None:
-        self._address = str(folder / "zygote")
+        address = folder / "zygote"
         self.python = folder / "python3"
-        self.python.write_text(CLIENT.format(python=sys.executable, address=self._address), "utf-8")
+        self.python.write_text(CLIENT.format(python=sys.executable, address=str(address)), "utf-8")
         self.python.chmod(0o755)
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(self._address)
-        self._listener.listen()
-        self._pid = os.fork()
-        if not self._pid:
-            os.setsid()
-            _serve(self._listener)
+        argv = [sys.executable, "-m", "support.zygote", str(address)]
+        here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(argv, env=here, start_new_session=True)
+        until = time.monotonic() + PATIENCE
+        while not address.exists() and time.monotonic() < until and self._process.poll() is None:
+            time.sleep(0.05)
 
     def __enter__(self) -> "Zygote":
         return self
@@ -47,18 +51,20 @@ class Zygote:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.killpg(self._pid, signal.SIGKILL)
-        os.waitpid(self._pid, 0)
-        self._listener.close()
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
 
-def _serve(listener: socket.socket) -> None:
+def _serve(address: str) -> None:
     import torch
 
     import trainconsole.engine.attach.attach
 
     assert trainconsole.engine.attach.attach
     torch.set_num_threads(1)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen()
     while True:
         link, _ = listener.accept()
         head, fds, _, _ = socket.recv_fds(link, 4, 2)
@@ -66,6 +72,7 @@ def _serve(listener: socket.socket) -> None:
         while len(asked) < size:
             asked += link.recv(size - len(asked))
         if os.fork() == 0:
+            listener.close()
             # In between, so that the script's parent is told of its end.
             script = os.fork()
             if script:
@@ -99,3 +106,7 @@ def _run(link: socket.socket, fds: list[int], cwd: str, environment: dict[str, s
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])

@@ -90,6 +90,6 @@ def verify_script(command: tuple[str, ...], steps: int, name: str, runs_dir: Pat
         command_line=["trainconsole", *sys.argv[1:]],
         say=lambda text: say(f"verify: {text}"),
     )
-    tell("\n".join([found.evidence, *(f"remedy: {text}" for text in found.remedies)]), lines=True)
+    tell(found.told, lines=True)
     say(f"verify: the record is {run}")
     sys.exit(parent.code(found))

@@ -24,8 +24,11 @@ HYPERPARAMETERS = ("momentum", "nesterov", "dampening", "betas", "alpha", "rho",
 """Shown beside the optimizer where they are not what they are by default."""
 
 
-def in_force(status: Status, width: int) -> list[Text]:
-    """Name and value a line: what a command can change, as the host has read it back."""
+def in_force(status: Status, width: int, undo: str = "") -> list[Text]:
+    """Name and value a line: what a command can change, as the host has read it back.
+
+    `undo` is what was measured of it; a script, whose it is, has no patience of ours.
+    """
     now, knobs = status.in_force, status.in_force.knobs
     if now.lr is None:
         return [Text("after the model is built", style=MUTED)]
@@ -40,9 +43,15 @@ def in_force(status: Status, width: int) -> list[Text]:
         ("clip", _clip(knobs), ""),
         ("dropout", number(knobs.get("dropout")), ""),
         ("smoothing", number(knobs.get("label_smoothing")), _pair("augment", knobs.get("augment"))),
-        ("patience", left, ""),
+        ("undo", *_parted(undo)) if undo else ("patience", left, ""),
     ]
     return [line(name, value, more, width) for name, value, more in rows]
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """What comes before the first colon, and what after it."""
+    head, _, rest = text.partition(": ")
+    return harmless(head), harmless(rest)
 
 
 def line(name: str, value: str, more: str, width: int, colour: str = TEXT) -> Text:
