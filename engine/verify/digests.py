@@ -10,6 +10,8 @@ from torch import Tensor
 
 PLAIN = (int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
 DEEPEST = 12
+OBJECT = 4
+"""What an object counts on the way down: what it refers to may refer to everything."""
 SIZE = 8
 
 
@@ -45,7 +47,7 @@ def _add(made: Any, value: Any, depth: int) -> None:
             _add(made, part, depth - 1)
     else:
         made.update(type(value).__qualname__.encode())
-        _add(made, getattr(value, "__dict__", None), depth - 1)
+        _add(made, getattr(value, "__dict__", None), max(depth - OBJECT, 0))
 
 
 def _add_tensor(made: Any, tensor: Tensor) -> None:

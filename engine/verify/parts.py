@@ -6,6 +6,7 @@ import gc
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType, FunctionType, MethodType, ModuleType
@@ -26,7 +27,8 @@ from trainconsole.engine.verify.kept import (
     moved_from,
 )
 
-DEEPEST, MOST = 6, 5000
+DEEPEST, MOST, WIDEST = 6, 5000, 1000
+"""How far down is looked, for how many, and in containers of how many parts."""
 LARGEST = 512 * 2**20
 """Bytes of tensors that are copied; what is beyond is not looked at."""
 NOT_THE_SCRIPTS = {"trainconsole", "torch", "numpy", *sys.stdlib_module_names} - {"__main__"}
@@ -60,7 +62,9 @@ class Search:
         self._seen = _ids(registered)
         named = {**registered.modules, **registered.others}
         for name, value, put in _variables():
-            self._look(name, value, put, DEEPEST)
+            # Objects of any library may be among them.
+            with suppress(Exception):
+                self._look(name, value, put, DEEPEST)
         for name, thing in named.items():
             if isinstance(thing, nn.Module):
                 self._look_into_module(name, thing)
@@ -84,11 +88,15 @@ class Search:
                 self._look(f"{name}{part}", inner, set_part, depth - 1)
 
     def _take(self, name: str, value: Any, put: Put) -> None:
-        size = size_of(value.state_dict() if has_state(value) else value)
-        if size > self._room:
-            return
         try:
-            found = self.found.setdefault(name, Found(value, put))
+            size = size_of(value.state_dict() if has_state(value) else value)
+            if size > self._room:
+                return
+            found = Found(value, put)
+            while name in self.found:
+                # Two functions may have a variable of that name.
+                name += "'"
+            self.found[name] = found
             self._room -= size
             if not isinstance(value, NUMBERS):
                 self._by_id[id(value)] = found
@@ -167,6 +175,8 @@ def _nowhere(value: Any) -> None:
 
 def _inside(value: Any) -> Iterator[tuple[str, Any, Put]]:
     """(what follows the name, part, how to set it) of each part of a container or an object."""
+    if isinstance(value, CONTAINERS) and len(value) > WIDEST:
+        return
     if isinstance(value, dict):
         for key, part in list(value.items()):
             yield f"[{key!r}]", part, partial(value.__setitem__, key)

@@ -127,10 +127,17 @@ def own_generator(kind: str, name: str, workers: int) -> Told:
 
 def data(changed: Sequence[str], *, same: bool) -> Told:
     """Batches that differ in a new process; `same` says that two new ones agree."""
-    if same:
+    if same and changed:
         return (
             f"two new processes agree with each other: the data changed since the first one{_files(changed)}",
             "train on a copy that nobody writes to",
+        )
+    if same:
+        return (
+            "two new processes agree with each other, and not with the first: the data changed, or they are"
+            " drawn at the start with a generator that the resume has brought back by then",
+            "make them before the first of run.epochs, run.batches and run.boundary, with a seed of their own;"
+            " train on a copy that nobody writes to",
         )
     return (
         "they are others in each process: they are drawn or split at the start without a seed, go by the"

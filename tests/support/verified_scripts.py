@@ -264,7 +264,9 @@ run = attach(model=model, optimizer=optimizer)
 LOOPS = {
     "own epochs": MADE + "for epoch in range(3):\n    for x, y in run.batches(loader):" + BODY,
     "no batches": MADE + "for number in range(200):\n    if run.boundary():\n        x, y = X, Y" + BODY,
-    "few": MADE + "for epoch in run.epochs(1):\n    for x, y in run.batches(list(loader)[:9]):" + BODY,
+    "few": MADE
+    + "rows = list(loader)[:9]\nfor epoch in run.epochs(1):\n    for x, y in run.batches(rows):"
+    + BODY,
     "a generator": MADE
     + "def rows():\n    for at in range(0, 96, 12):\n        yield X[at:at + 12], Y[at:at + 12]\n"
     + "class Rows:\n    def __iter__(self):\n        return rows()\n"
