@@ -136,8 +136,8 @@ def data(changed: Sequence[str], *, same: bool) -> Told:
         return (
             "two new processes agree with each other, and not with the first: the data changed, or they are"
             " drawn at the start with a generator that the resume has brought back by then",
-            "make them before the first of run.epochs, run.batches and run.boundary, with a seed of their own;"
-            " train on a copy that nobody writes to",
+            "make them before the first of run.epochs, run.batches and run.boundary, with a seed of their"
+            " own; train on a copy that nobody writes to",
         )
     return (
         "they are others in each process: they are drawn or split at the start without a seed, go by the"
