@@ -28,6 +28,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     undo: Judged
     resume: Judged
     note: str = ""
+    aside: str = ""
 
     @property
     def exact(self) -> bool:
@@ -40,7 +41,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
         for name, one in (("undo", self.undo), ("resume", self.resume)):
             if not one.exact and one.moved:
                 told.append(f"{name}: {one.moved}: {one.cause}" if one.cause else f"{name}: {one.moved}")
-        return "\n".join(told)
+        return "\n".join([*told, *filter(None, [self.aside])])
 
     @property
     def remedies(self) -> tuple[str, ...]:
@@ -64,7 +65,9 @@ class Verdict(Struct, frozen=True, kw_only=True):
 def verdict(seen: Verification) -> Verdict:
     count, undo = len(seen.first.moments), _undo(seen)
     note = f"{count} updates, all that the script makes; {seen.asked} were asked for" if seen.cut else ""
-    return Verdict(undo=undo, resume=_resume(seen, undo), note=note)
+    resume = _resume(seen, undo)
+    aside = remedies.aside(map(called, seen.unregistered)) if undo.exact and resume.exact else ""
+    return Verdict(undo=undo, resume=resume, note=note, aside=aside)
 
 
 def needs_another(seen: Verification) -> bool:
@@ -184,6 +187,9 @@ def _cause_of_resume(seen: Verification, made: Pass, found: Difference, undo: Ju
     if found.what == "rates":
         return remedies.CLOCK_RATE
     if seen.again is not None and _same(made, seen.again):
+        if seen.unregistered:
+            names = ", ".join(map(called, seen.unregistered))
+            return remedies.left_out(names), remedies.register(seen.unregistered)
         return remedies.begins_otherwise(seen.changed)
     return remedies.DRAWN_AT_START
 

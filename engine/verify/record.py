@@ -62,9 +62,10 @@ class Source(Struct, frozen=True, kw_only=True):
 
 class Verification(Struct, frozen=True, kw_only=True):
     """`first` are the updates as they were made, `undone` those after an undo, `third` after going back once
-    more, made where the two differ. `parts` were put back by hand, and then it was exact. `ahead` are the
-    batches by which more were given before the first update than before the others. `refused` is why
-    there was no way back. `cut` says that the script had no more updates than these.
+    more, made where the two differ. `parts` were put back by hand, and then it was exact. `unregistered`
+    are the modules, optimizers and schedulers that an undo did not bring back. `ahead` is by how many more
+    batches were given before the first update than before the others. `refused` is why there was no way
+    back. `cut` says that the script had no more updates than these.
     `resumed` are those of a new process, `again` of one more that hashes text as the first one did; before it
     the files `changed` had done so since the first process began.
     """
@@ -75,6 +76,7 @@ class Verification(Struct, frozen=True, kw_only=True):
     third: Pass | None = None
     parts: tuple[Part, ...] = ()
     sources: tuple[Source, ...] = ()
+    unregistered: tuple[Part, ...] = ()
     ahead: int = 0
     refused: str = ""
     cut: bool = False

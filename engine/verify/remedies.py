@@ -1,6 +1,6 @@
 """Causes and remedies, a sentence each. No torch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from trainconsole.engine.verify.record import Part
 
@@ -152,6 +152,19 @@ def begins_otherwise(changed: Sequence[str]) -> Told:
         f" have left is not registered, or a file changed{_files(changed)}",
         "register what training depends on",
     )
+
+
+def left_out(names: str) -> str:
+    return (
+        f"two new processes agree with each other and not with the first: {names}, which training changes, is"
+        " not registered"
+    )
+
+
+def aside(names: Iterable[str]) -> str:
+    """Of what moves and is not registered, where all was exact."""
+    text = ", ".join(names)
+    return f"not registered, and over these updates it made no difference: {text}" if text else ""
 
 
 def _files(changed: Sequence[str]) -> str:

@@ -170,6 +170,7 @@ class Undoing(Verifier):
             third=done.third if done is not None else None,
             parts=tuple(self._part(name) for name in done.needed) if done is not None else (),
             sources=tuple(self._witness.sources.values()),
+            unregistered=tuple(self._part(n) for n in self._moved if self._found[n].kind in ORDER[:3]),
             ahead=self._witness.ahead,
             refused=refused,
             cut=self._cut,

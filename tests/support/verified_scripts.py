@@ -234,6 +234,14 @@ INEXACT: dict[str, tuple[str, tuple[str, ...], bool | None]] = {
         ("tested differs", "`private` (Generator)"),
         False,
     ),
+    "scheduler": (
+        loop(
+            setup="scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.8)",
+            after="scheduler.step()",
+        ),
+        ("`scheduler` (StepLR)", "attach(..., scheduler=scheduler)"),
+        True,
+    ),
     "tuned": (loop(setup=TUNED, loss="loss = tuned(loss)"), ("how often something was called",), False),
     "words": (
         loop(
