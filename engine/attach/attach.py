@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -14,6 +14,7 @@ from trainconsole.engine.attach import before_attaching
 from trainconsole.engine.attach.host import OwnHost
 from trainconsole.engine.attach.run import Off, Run
 from trainconsole.engine.attach.session import Session
+from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.escapes import message
 from trainconsole.engine.config.run import RunConfig, Script
 from trainconsole.engine.own_loop.registered import Registered
@@ -23,6 +24,7 @@ from trainconsole.engine.runs import scripts
 from trainconsole.engine.runs.launch import prepare, started_for
 from trainconsole.engine.runs.scripts import Start
 from trainconsole.engine.tensors.random_state import seed_generators
+from trainconsole.engine.verify import parent, record
 
 SWITCH = 0.001
 """Seconds that training goes on while another thread, which has a command, waits for the interpreter."""
@@ -37,6 +39,7 @@ def attach(
     runs_dir: str | os.PathLike[str] = "runs",
     seed: int | None = None,
     grad_norm: bool = False,
+    verify: int = 0,
     **objects: Any,
 ) -> Run | Off:
     """See trainconsole.attach."""
@@ -44,18 +47,21 @@ def attach(
         return Off()
     registered = Registered(objects)
     before_attaching.call()
-    return Run(opened(SteeredLoop(registered, grad_norm=grad_norm), name, Path(runs_dir), seed))
+    return Run(opened(SteeredLoop(registered, grad_norm=grad_norm), name, Path(runs_dir), seed, verify))
 
 
 def is_off() -> bool:
     return os.environ.get("TRAINCONSOLE", "").lower() in ("off", "0", "no")
 
 
-def opened(loop: SteeredLoop, name: str, runs: Path, seed: int | None) -> Session:
+def opened(loop: SteeredLoop, name: str, runs: Path, seed: int | None, verify: int = 0) -> Session:
     """The session of a run that this process was started for, or of a new one in `runs`; the one before it is
     over. Raises UserError."""
     conclude_all()
-    start = scripts.given() or _prepared(name, runs, seed)
+    start = scripts.given()
+    if start is None and verify:
+        _verify(verify, name, runs)
+    start = start or _prepared(name, runs, seed)
     config = run_directory.read_config(Path(start.path))
     threads = config.threads or (
         run_directory.read_meta(Path(start.path)).last.threads if start.resume else 0
@@ -92,6 +98,18 @@ def _prepared(name: str, runs: Path, seed: int | None) -> Start:
     label, data_dir = scripts.label(script), Path.cwd()
     launch = prepare(config, label, runs=runs, data_dir=data_dir, name=name, command_line=command_line)
     return started_for(launch)
+
+
+def _verify(steps: int, name: str, runs: Path) -> NoReturn:
+    """This process starts those that are compared, and ends. Raises UserError."""
+    command, file = scripts.running()
+    if not command or not 0 < steps <= record.MOST:
+        why = "a number of updates from 1 to 1000" if command else "a script, which can be started again"
+        raise UserError(f"attach(verify={steps}): this needs {why}")
+    script = scripts.described(command, Path.cwd(), file)
+    _, found = parent.verify(script, runs=runs, steps=steps, name=name, command_line=command, say=_say)
+    print(message(found.told), flush=True)
+    sys.exit(parent.code(found))
 
 
 def _is_other_rank() -> bool:

@@ -38,6 +38,7 @@ from trainconsole.engine.rewind.rewind import Travel
 from trainconsole.engine.runs import branches
 from trainconsole.engine.runs.scripts import Start
 from trainconsole.engine.session.description import session_facts
+from trainconsole.engine.verify.record import CHECKPOINT
 
 ORIGIN = "step0"
 """The checkpoint of the state that a run begins with."""
@@ -77,7 +78,7 @@ def begin(loop: SteeredLoop, host: OwnHost, config: RunConfig, start: Start, eva
         _bring_to_start(loop, host, start)
     events, next_seq = run_directory.repair(host.run)
     begun = _begin_again if events else _begin_new
-    made = begun(loop, host, config, events, next_seq, evaluate)
+    made = begun(loop, host, start, config, events, next_seq, evaluate)
     for index, command in enumerate(start.requests):
         host.inbox.put(Request(id=f"resume-{next_seq}-{index}", origin="resume", command=command))
     for why in _unregistered(loop) if not isinstance(loop, DrivenLoop) else ():
@@ -101,6 +102,7 @@ def _bring_to_start(loop: SteeredLoop, host: OwnHost, start: Start) -> None:
 def _begin_new(
     loop: SteeredLoop,
     host: OwnHost,
+    start: Start,
     config: RunConfig,
     events: Sequence[AnyEvent],
     next_seq: int,
@@ -119,6 +121,7 @@ def _begin_new(
 def _begin_again(
     loop: SteeredLoop,
     host: OwnHost,
+    start: Start,
     config: RunConfig,
     events: Sequence[AnyEvent],
     next_seq: int,
@@ -131,7 +134,11 @@ def _begin_again(
     report.led = branches.lineages(events)
     travel = _travel(loop, report, config, events)
     damaged = resume_point.unread(events)
-    found = resume_point.last_sound(host.run / "checkpoints", events, report.led, damaged)
+    found = (
+        _state_to_verify(host.run)
+        if start.verify
+        else resume_point.last_sound(host.run / "checkpoints", events, report.led, damaged)
+    )
     # Killed before the first was written: it begins as the script does.
     fresh = cast(Kept, {**loop.state_dict(), "branch": 0, "seconds": 0.0, "best_file": ""})
     state, best, path = found or (fresh, None, None)
@@ -144,6 +151,12 @@ def _begin_again(
         report.emit(Warned, why=why)
     left = script.Script(config.commands, spent=branches.spent(events))
     return Begun(Boundary(loop, report, travel, left, host.inbox, evaluate), report, travel)
+
+
+def _state_to_verify(run: Path) -> tuple[Kept, None, Path]:
+    """Raises UserError where it is not there."""
+    path = checkpoint_names.find(run, CHECKPOINT)
+    return schema.load(path), None, path
 
 
 def _travel(loop: SteeredLoop, report: Reporter, config: RunConfig, events: Sequence[AnyEvent]) -> Travel:

@@ -76,7 +76,10 @@ class Run:
                 return
             item = next(items, _END)
             if item is _END:
+                if session.verifier.data_end():
+                    session.serve()
                 return
+            session.verifier.gives(item)
             yield item
 
     def boundary(self) -> bool:
@@ -128,6 +131,7 @@ class Run:
             order = order_of(source, self._session.seed)
             self._orders[id(source)] = (source, order)
             self._session.warn(order.warning)
+            self._session.verifier.reads(source, order)
             return order
         return known[1]
 

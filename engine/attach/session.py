@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 from trainconsole.engine.attach.beginning import Begun, begin
@@ -21,6 +22,10 @@ from trainconsole.engine.runs.launch import abandon_new
 from trainconsole.engine.runs.scripts import Start
 from trainconsole.engine.tensors.copies import copy_state
 from trainconsole.engine.tensors.digest import weights_sha256
+from trainconsole.engine.verify import record
+from trainconsole.engine.verify.resuming import Resuming
+from trainconsole.engine.verify.undoing import Undoing
+from trainconsole.engine.verify.verifier import Opened, Verifier
 
 LAST = "checkpoints/last.pt"
 NO_UPDATE = 64
@@ -50,6 +55,7 @@ class Session:
         self._concluded = False
         self._left_early = True
         self._warnings: list[str] = []
+        self.verifier = _verifier(loop, start)
 
     # --- boundaries ---
 
@@ -65,6 +71,7 @@ class Session:
             self._abandon()
             raise
         self._begun = self._measuring.begun = begun
+        self.verifier.begin(Opened(begun.boundary, begun.travel, begun.report, self.host.inbox))
         if self.loop.moves:
             self.passes.moved()
         # One of several processes that a launcher ends together must not be the last to go.
@@ -110,6 +117,7 @@ class Session:
             loop = self.loop
             made = loop.updated(loop.settings.hooked[0], logged)
             self._begun.boundary.step_done(made if norm is None else made._replace(grad_norm=norm))
+            self.verifier.updated(logged)
 
     def serve(self) -> bool:
         """What has arrived; whether the run goes on. At a stop or a signal it is saved now, whatever the
@@ -118,12 +126,16 @@ class Session:
         if self.is_over or begun is None:
             return False
         self._is_due = False
+        self.verifier.before()
         begun.boundary.serve()
+        self.verifier.after()
         if begun.boundary.ending is not None:
             begun.boundary.read_back()
             begun.travel.save_last_now()
             if not isinstance(self.loop, DrivenLoop):
                 self._hand_on(begun.boundary.ending)
+            if self.verifier.is_done:
+                self.conclude()
         elif self.loop.moves != moves:
             # With what was commanded there since: the script is still to come to this place.
             self.loop.came_from = cast(LoopState, copy_state(self.loop.state_dict()))
@@ -186,7 +198,9 @@ class Session:
         return self.measured(measure, ends_epoch=not self.passes.inside)
 
     def measured(self, measure: Measure, *, ends_epoch: bool) -> dict[str, float]:
-        return self._measuring.evaluated(measure, ends_epoch=ends_epoch)
+        found = self._measuring.evaluated(measure, ends_epoch=ends_epoch)
+        self.verifier.measured(found)
+        return found
 
     # --- the end ---
 
@@ -204,6 +218,8 @@ class Session:
         begun.report.commit()
         begun.boundary.read_back()
         failed = error is not None and not isinstance(error, KeyboardInterrupt | SystemExit)
+        if error is None and begun.boundary.ending is None:
+            self.verifier.left()
         if failed and error is not None:
             self._conclude(events.Failed, reason=reason_of(error), where="", checkpoint="")
             return
@@ -217,6 +233,8 @@ class Session:
             self._conclude(events.Interrupted, signal=signal or "SIGINT", checkpoint=self.saved)
         else:
             self._conclude(events.Finished, **self._finished(begun))
+        if self.verifier.is_done:
+            self.verifier.leave()
 
     def _finished(self, begun: Begun) -> dict[str, Any]:
         ending, loop = begun.boundary.ending, self.loop
@@ -254,3 +272,11 @@ class Session:
     def _abandon(self) -> None:
         if not self._start.resume:
             abandon_new(self.host.run)
+
+
+def _verifier(loop: SteeredLoop, start: Start) -> Verifier:
+    """Raises UserError where what the process before has seen cannot be read."""
+    if not start.verify:
+        return Verifier()
+    seen = record.read(Path(start.path)) if start.resume else None
+    return Undoing(loop, start.verify) if seen is None else Resuming(loop, seen)

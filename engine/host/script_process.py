@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -29,11 +30,18 @@ UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
 
 def start_detached(launch: Launch, script: Script) -> "subprocess.Popen[bytes]":
     """Start `script` in a session of its own; what it prints goes to host.log. Raises UserError."""
-    with unless_begun(launch), signals.held(), open(open_log(launch.path), "ab") as log:
+    with unless_begun(launch), signals.held():
+        return in_background(launch.path, script, scripts.environment(started_for(launch)))
+
+
+def in_background(run: Path, script: Script, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    """Start `script` in a session of its own, what it prints in the host.log of `run`. Raises OSError and
+    UserError."""
+    with open(open_log(run), "ab") as log:
         return subprocess.Popen(
             _command(script),
             cwd=script.cwd,
-            env={**scripts.environment(started_for(launch)), **UNBUFFERED},
+            env={**environment, **UNBUFFERED},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

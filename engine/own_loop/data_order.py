@@ -6,6 +6,7 @@ the script has it. What cannot be owned is passed through, and what is then not 
 
 import hashlib
 import random
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Protocol, TypeAlias
@@ -47,7 +48,7 @@ def order_of(source: Iterable[Any], seed: int) -> Order:
     """The order of `source`: a DataLoader, a sequence, or anything that can be iterated over."""
     if isinstance(source, data.DataLoader):
         why = _not_owned(source)
-        return Passed(source, why) if why else Owned(source, seed)
+        return Passed(source, why, seed) if why else Owned(source, seed)
     if isinstance(source, Sequence | Tensor):
         return Indexed(source)
     if iter(source) is source:
@@ -84,7 +85,8 @@ class Indexed:
 class Passed:
     """As it comes; to go to a place in it, it is read again and what is before that is dropped."""
 
-    def __init__(self, source: Iterable[Any], why: str) -> None:
+    def __init__(self, source: Iterable[Any], why: str, seed: int = 0) -> None:
+        self._seed = seed
         self.batches: int | None = _length(source)
         self.size = int(getattr(source, "batch_size", 0) or 0)
         self._source = source
@@ -94,13 +96,13 @@ class Passed:
     def start(self, epoch: int, consumed: int) -> Iterator[Any]:
         if hasattr(self._source, "set_epoch"):
             self._source.set_epoch(epoch)
-        if not consumed or not iter_again(self._source):
-            return iter(self._source)
-        # What this draws was drawn when the pass began.
+        # What a loader draws when it begins, and what leads to the place, is not part of the run's state.
         with generators_kept():
+            if isinstance(self._source, data.DataLoader):
+                seed_generators(mixed(self._seed, epoch, -3))
             items = iter(self._source)
-            for _ in islice(items, consumed):
-                pass
+            if consumed and iter_again(self._source):
+                deque(islice(items, consumed), maxlen=0)
         return items
 
 

@@ -180,6 +180,17 @@ class Unread(Warned, frozen=True, kw_only=True, tag="unread"):
         return self.of in ("", "command_applied", "branched")
 
 
+class Finding(Event, frozen=True, kw_only=True, tag="finding"):
+    """Something that was found out about the run: its `kind`, what speaks for it, what can be done."""
+
+    kind: str
+    evidence: str
+    remedies: tuple[str, ...] = ()
+
+    def told(self) -> str:
+        return "; ".join([f"{self.kind}: {self.evidence}".replace("\n", "; "), *self.remedies])
+
+
 class Finished(Event, frozen=True, kw_only=True, tag="finished"):
     """`weights` says whose `test`, confusion and sum are, "" in older records; `test_best` has the figures of
     the best epoch's weights where the run ends with others."""
@@ -224,6 +235,7 @@ AnyEvent = (
     | Paused
     | Resumed
     | Warned
+    | Finding
     | Finished
     | Interrupted
     | Failed

@@ -23,6 +23,7 @@ FILES = (
     "trained_rows.bin",
     "init.pt",
     "host.log",
+    "verify.json",
     "lock",
 )
 FOLDERS = ("checkpoints", "undo", "scalars")

@@ -153,6 +153,7 @@ main.add_command(live_runs.stop)
 main.add_command(live_runs.list_runs)
 main.add_command(scripts.run_script)
 main.add_command(mirror)
+main.add_command(scripts.verify_script)
 
 if __name__ == "__main__":
     main()

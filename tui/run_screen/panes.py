@@ -42,7 +42,7 @@ class Panes:
         foot.show(footer.footer(width, foot.size.height, sight.stage == "paused", sight.over))
         if self._side.display:
             force, far = self._lines("in-force"), self._lines("so-far")
-            force.show(side_panel.in_force(sight.status, force.size.width))
+            force.show(side_panel.in_force(sight.status, force.size.width, sight.undo))
             far.show(side_panel.so_far(sight.story, sight.status, sight.metric, far.size.width))
         self.draw_answers()
 

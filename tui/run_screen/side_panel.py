@@ -25,8 +25,11 @@ HYPERPARAMETERS = ("momentum", "nesterov", "dampening", "betas", "alpha", "rho",
 """Shown beside the optimizer where they are not what they are by default."""
 
 
-def in_force(status: Status, width: int) -> list[Text]:
-    """Name and value a line: what a command can change, as the host has read it back."""
+def in_force(status: Status, width: int, undo: str = "") -> list[Text]:
+    """Name and value a line: what a command can change, as the host has read it back.
+
+    `undo` is what was measured of it; a script, whose it is, has no patience of ours.
+    """
     now, knobs = status.in_force, status.in_force.knobs
     if now.lr is None:
         return [Text("after the model is built", style=MUTED)]
@@ -46,7 +49,7 @@ def in_force(status: Status, width: int) -> list[Text]:
             number(knobs.get("label_smoothing")),
             _pair("augment", knobs.get("augment")),
         ),
-        ("patience", "patience", left, ""),
+        ("undo", "", *_parted(undo)) if undo else ("patience", "patience", left, ""),
     ]
     # A script's own loop has fewer knobs.
     there = [row for row in rows if not row[1] or not knobs or row[1] in knobs]
@@ -57,6 +60,12 @@ def _rates(status: Status) -> tuple[str, str]:
     """Of several optimizers in their order, with their names."""
     shown = (rate(learning_rate.now(status)), *map(rate, [*status.in_force.rates.values()][1:]))
     return " / ".join(shown), " / ".join(map(harmless, status.in_force.rates))
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """What comes before the first colon, and what after it."""
+    head, _, rest = text.partition(": ")
+    return harmless(head), harmless(rest)
 
 
 def line(name: str, value: str, more: str, width: int, colour: str = TEXT) -> Text:

@@ -11,7 +11,9 @@ from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.protocol.events import AnyEvent, CommandApplied, Failed, Finished, Interrupted
 from trainconsole.engine.protocol.status import Status
 from trainconsole.engine.record.metric_rows import ROW, Rows
+from trainconsole.engine.record.run_directory import read_config
 from trainconsole.engine.record.scalars import Found
+from trainconsole.engine.runs import verdicts
 from trainconsole.tui.state.event_history import Ending, Story
 from trainconsole.tui.state.feed import PIECE, Feed
 from trainconsole.tui.state.learning_rate import along
@@ -47,6 +49,7 @@ class Sight:
         self.gone = False
         self.expected = False
         self._preset = preset
+        self._undo: str | None = None
         self._unread = 0
         self._refused = dict[str, str]()
         self._since = 0.0
@@ -162,6 +165,13 @@ class Sight:
         return f"{harmless(started.device)}, {started.threads} thread{'s' if started.threads != 1 else ''}"
 
     @property
+    def undo(self) -> str:
+        """What was measured of undo in this script, or how that is done; "" of a run that is no script's."""
+        if self._undo is None:
+            self._undo = _measured_undo(self.run)
+        return self._undo
+
+    @property
     def metric(self) -> str:
         """The metric that rows have: batch-wise, accuracy or mae."""
         return self.status.metric_name or "accuracy"
@@ -203,6 +213,14 @@ class Sight:
         if key != self._ahead[0]:
             self._ahead = key, ahead(status)
         return self._ahead[1]
+
+
+def _measured_undo(run: Path) -> str:
+    try:
+        script = read_config(run).script
+    except UserError:
+        return ""
+    return verdicts.told(script) if script is not None else ""
 
 
 def _mark(change: CommandApplied) -> Mark:

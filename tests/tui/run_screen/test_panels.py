@@ -68,6 +68,9 @@ def test_what_is_in_force() -> None:
     assert "patience  off" in shown
     assert "patience  3 of 5 epochs left" in plain(side_panel.in_force(MID, 40))
     assert plain(side_panel.in_force(STARTING, 40)) == ["after the model is built"]
+    undo = "not exact: batches differ at step 4"
+    assert plain(side_panel.in_force(MID, 60, undo))[-1] == "undo      not exact  batches differ at step 4"
+    assert len(side_panel.in_force(MID, 40, undo)) == len(side_panel.in_force(MID, 40))
 
 
 def test_the_rate_is_that_of_the_next_step() -> None:

@@ -1,4 +1,5 @@
-"""`trainconsole run -- CMD`: a script with a loop of its own, as a host of its own, and the console on it."""
+"""Scripts with a loop of their own: `run -- CMD` as a host of its own with the console on it, and
+`verify -- CMD`, which measures whether it can go back."""
 
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from trainconsole.engine.common import signals
 from trainconsole.engine.common.errors import UserError
 from trainconsole.tui.cli.exits import need_terminal, user_errors
 from trainconsole.tui.cli.options import default_data_dir, no_ui_option, runs_dir_option
+from trainconsole.tui.cli.streams import say, tell
 
 
 @click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -63,3 +65,41 @@ def run_script(
         command_line=["trainconsole", *sys.argv[1:]],
     )
     begin(launch, no_ui=no_ui, as_json=False, runs_dir=runs_dir)
+
+
+@click.command("verify", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--steps",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Updates that are made, and made again.",
+)
+@click.option("--name", default="", help="Added to the name of the run directory.")
+@runs_dir_option
+@user_errors
+def verify_script(command: tuple[str, ...], steps: int, name: str, runs_dir: Path) -> None:
+    """Measure whether undo and resume are exact in a script, as in: trainconsole verify -- python train.py
+
+    Some updates are made, then again after an undo, then again in a new process, and all that moved is
+    compared. Exit code 3 where something differs.
+    """
+    from trainconsole.engine.runs import scripts
+    from trainconsole.engine.verify import parent
+
+    if not command:
+        raise UserError("verify what? as in: trainconsole verify -- python train.py")
+    here = Path.cwd()
+    script = scripts.described(command, here, scripts.file_of(command, here))
+    run, found = parent.verify(
+        script,
+        runs=runs_dir,
+        steps=steps,
+        name=name,
+        command_line=["trainconsole", *sys.argv[1:]],
+        say=lambda text: say(f"verify: {text}"),
+    )
+    tell(found.told, lines=True)
+    say(f"verify: the record is {run}")
+    sys.exit(parent.code(found))
