@@ -1,6 +1,5 @@
 """Who may import whom, seen in a fresh interpreter."""
 
-import importlib.util
 import subprocess
 import sys
 import tomllib
@@ -89,7 +88,8 @@ def test_names_of_ours_do_not_collide_with_a_users(tmp_path):
     (tmp_path / "tui.py").write_text("mine = True\n")
     loaded("import sys; sys.path.insert(0, '')\nimport engine, tui; assert engine.mine and tui.mine\n"
            "import trainconsole.engine.config.run, trainconsole.tui.cli.main", tmp_path)  # fmt: skip
-    assert importlib.util.find_spec("trainconsole").origin is None
+    code = "import trainconsole, trainconsole.integrations; assert callable(trainconsole.attach)"
+    assert not loaded(code, tmp_path) & {"torch", "numpy", "msgspec", "lightning", "transformers"}
 
 
 def test_a_run_imports_no_compiler(tmp_path):

@@ -104,10 +104,10 @@ def _cause_of_undo(seen: Verification, undone: Pass, found: Difference) -> tuple
         return "; ".join([*why[:1], cause]) + (remedies.SETTLES_TOO if counted else ""), remedy
     if found.what == "start":
         return _of_start(found)
-    if found.what == "batches":
-        return _of_batches(seen.sources) if _is_given_one(undone, found) else remedies.AHEAD
     if seen.ahead:
         return remedies.held(seen.ahead)
+    if found.what == "batches":
+        return _of_batches(seen.sources) if _is_given_one(undone, found) else remedies.AHEAD
     if settles:
         return remedies.SETTLES
     if only_logged(seen.first, undone):

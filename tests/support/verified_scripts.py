@@ -182,7 +182,7 @@ INEXACT: dict[str, tuple[str, tuple[str, ...], bool | None]] = {
     ),
     "held": (
         HELD.replace("FETCH", "now = ahead; ahead = next(stream, None)"),
-        ("fetched ahead: `ahead`", "train on each batch before"),
+        ("one batch more was given before the first update", "train on each batch before"),
         False,
     ),
     "swapped": (

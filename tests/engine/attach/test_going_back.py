@@ -15,7 +15,7 @@ from trainconsole.engine.runs import scripts
 Loop = Callable[[Any, Setting, int], None]
 WAYS_BACK = (
     ("step 3: lr x0.1", "step 5: undo"),
-    ("step 2: optimizer adam", "step 4: set clip.norm 0.1", "step 6: undo", "step 6: undo"),
+    ("step 2: optimizer adam", "step 4: set clip.norm 0.1", "step 5: undo", "step 5: undo"),
     ("step 1: checkpoint here", "step 2: set weight_decay 0.5", "step 4: rewind here"),
 )
 
