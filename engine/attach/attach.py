@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 import torch
+from msgspec.structs import replace
 
 from trainconsole.engine.attach import before_attaching
 from trainconsole.engine.attach.host import OwnHost
@@ -93,7 +94,7 @@ def _prepared(name: str, runs: Path, seed: int | None) -> Start:
     command, file = scripts.running()
     script = scripts.described(command, Path.cwd(), file) if command else Script(cwd=str(Path.cwd()))
     chosen = torch.initial_seed() % 2**63 if seed is None else seed
-    config = RunConfig(script=script, seed=chosen)
+    config = RunConfig(script=replace(script, call=len(_sessions) + 1), seed=chosen)
     command_line = [*command] or sys.argv
     label, data_dir = scripts.label(script), Path.cwd()
     launch = prepare(config, label, runs=runs, data_dir=data_dir, name=name, command_line=command_line)

@@ -29,12 +29,17 @@ class Run:
     def epochs(self, count: int) -> Iterator[int]:
         """In place of range(count): 0, 1, ... An undo may give an earlier one again, and `stop` ends it."""
         session, loop = self._session, self._session.loop
-        loop.has_epochs, loop.epochs = True, count
+        loop.has_epochs = True
         session.begin()
-        while session.goes_on():
-            yield session.passes.next_epoch()
-            session.end_epoch()
-        session.loop_is_over()
+        session.begin_loop(count)
+        whole = False
+        try:
+            while session.goes_on():
+                yield session.passes.next_epoch() - loop.first_epoch
+                session.end_epoch()
+            whole = True
+        finally:
+            session.leave_loop(whole=whole)
 
     def batches(self, source: Iterable[T]) -> Iterator[T]:
         """In place of `source`, a DataLoader or anything else that can be iterated over: the same batches, a

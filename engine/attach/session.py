@@ -54,6 +54,7 @@ class Session:
         self._since = self._usual = 0
         self._concluded = False
         self._left_early = True
+        self._loops_end = 0
         self._warnings: list[str] = []
         self.verifier = _verifier(loop, start)
 
@@ -173,9 +174,19 @@ class Session:
             self._measuring.close_epoch()
             self.passes.leave(whole=False)
 
-    def loop_is_over(self) -> None:
-        """The script was given all its epochs."""
-        self._left_early = False
+    def begin_loop(self, count: int) -> None:
+        """A run.epochs loop of the script, of `count` epochs after those of the loops before it."""
+        loop = self.loop
+        loop.first_epoch, loop.epochs = self._loops_end, self._loops_end + count
+        if loop.epochs_done < loop.first_epoch and not self.passes.heading and not self.is_over:
+            # The loop before was left early: what it did not come to is passed over.
+            self._measuring.close_epoch()
+            loop.epochs_done = loop.first_epoch
+
+    def leave_loop(self, *, whole: bool) -> None:
+        """The script was given all its epochs, or has left the loop before."""
+        self._left_early = not whole
+        self._loops_end = self.loop.total or self._loops_end
 
     # --- numbers ---
 

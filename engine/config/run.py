@@ -83,13 +83,15 @@ class Scripted(Part, frozen=True, kw_only=True):
 
 class Script(Part, frozen=True, kw_only=True):
     """How a script that has a loop of its own was started: its command line, from which directory. `sha256`
-    is of its file, `tree` of what git knows of the directory, changes included; "" where there is none."""
+    is of its file, `tree` of what git knows of the directory, changes included; "" where there is none;
+    `call` which of its attach calls the run is of."""
 
     command: tuple[str, ...] = ()
     cwd: str = ""
     file: str = ""
     sha256: str = ""
     tree: str = ""
+    call: Count = 1
 
 
 class RunConfig(Part, frozen=True, kw_only=True):

@@ -24,7 +24,8 @@ class OwnLoop:
     """Owned by the thread that trains.
 
     `consumed` are the batches of this pass that the script was given, `passes` how often it has begun to
-    iterate in this epoch, `epochs_done` how many epochs are over.
+    iterate in this epoch, `epochs_done` how many epochs are over, `first_epoch` how many were before the
+    loop that the script is in.
     """
 
     withheld: Trouble | None = None
@@ -41,6 +42,7 @@ class OwnLoop:
         self.batches: int | None = None
         self.batch_size = 0
         self.has_epochs = False
+        self.first_epoch = 0
         self.moves = 0
         self.came_from: LoopState | None = None
         self.sums: dict[str, list[float]] = {}
@@ -58,7 +60,8 @@ class OwnLoop:
     @property
     def total(self) -> int | None:
         """Epochs in all, where that is known."""
-        return self.settings.epochs if self.settings.epochs is not None else self.epochs
+        commanded = self.settings.epochs
+        return commanded if commanded is not None and commanded > self.first_epoch else self.epochs
 
     @property
     def position(self) -> Position:
@@ -140,6 +143,10 @@ class OwnLoop:
             raise UserError(
                 f"that is in epoch {position['epoch'] + 1}, and this loop counts its epochs itself:"
                 " write 'for epoch in run.epochs(N)' in place of range(N), and it can go back there"
+            )
+        if position["epoch"] < self.first_epoch:
+            raise UserError(
+                f"that is in epoch {position['epoch'] + 1}, of a run.epochs loop that the script has left"
             )
         self.registered.check(state)
         self.bring_back(state)

@@ -152,6 +152,7 @@ def reopen(
     config, meta = run_directory.read_config(path), run_directory.read_meta(path)
     if meta.task == UNCHANGED:
         raise UserError(f"{path.name} cannot be gone on with: {scripts.WAYS_BACK}")
+    scripts.check_again(config)
     code = trust.named(config, run_directory.read_events(path)[0])
     requests = tuple(as_command(text) for text in assignments)
     override(config, assignments)

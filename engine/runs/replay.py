@@ -18,10 +18,9 @@ from trainconsole.engine.protocol.events import AnyEvent, Branched, CheckpointSa
 from trainconsole.engine.record import run_directory
 from trainconsole.engine.record.meta import UNCHANGED, DeviceName
 from trainconsole.engine.record.metric_rows import Rows
-from trainconsole.engine.runs import branches, fingerprints
+from trainconsole.engine.runs import branches, fingerprints, scripts
 from trainconsole.engine.runs.launch import default_threads
 from trainconsole.engine.runs.lineages import Lineages, texts
-from trainconsole.engine.runs.scripts import WAYS_BACK
 from trainconsole.engine.runs.source_run import WEIGHTS
 
 MOST_TOLD = 3
@@ -53,7 +52,8 @@ def recipe(path: Path) -> Recipe:
     """
     config, meta = run_directory.read_config(path), run_directory.read_meta(path)
     if meta.task == UNCHANGED:
-        raise UserError(f"{path.name} cannot be replayed: {WAYS_BACK}")
+        raise UserError(f"{path.name} cannot be replayed: {scripts.WAYS_BACK}")
+    scripts.check_again(config)
     events = run_directory.read_events(path)[0]
     unread = [event for event in events if isinstance(event, Unread)]
     led = branches.lineages(events)

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.escapes import encodable
-from trainconsole.engine.config.run import Script
+from trainconsole.engine.config.run import RunConfig, Script
 
 VARIABLE = "TRAINCONSOLE_RUN"
 """In the environment of a script that was started for a run: a Start."""
@@ -81,6 +81,15 @@ def changed(script: Script) -> str:
     if script.tree and _tree(Path(script.cwd)) not in ("", script.tree):
         return f"files that git knows in {script.cwd} have changed"
     return ""
+
+
+def check_again(config: RunConfig) -> None:
+    """Raises UserError where starting the script of a run again does not lead to that run."""
+    if config.script is not None and config.script.call > 1:
+        raise UserError(
+            f"this run is of attach call {config.script.call} of its script, which would begin with the"
+            " first: it cannot be resumed or replayed"
+        )
 
 
 def label(script: Script) -> str:

@@ -21,10 +21,10 @@ from trainconsole.engine.runs.launch import prepare, started_for
 from trainconsole.engine.runs.scripts import Start
 from trainconsole.engine.transport.client import Client
 
-KILLS = 12
+KILLS = int(os.environ.get("TRAINCONSOLE_KILLS", "4"))
 CASES = {
-    "attached.py": ["--epochs", "30"],
-    "char_transformer.py": ["--steps", "60", "--eval-interval", "5"],
+    "attached.py": ["--epochs", "20"],
+    "char_transformer.py": ["--steps", "40", "--eval-interval", "5"],
 }
 OFTEN = Checkpoints(step_seconds=0.05, epoch_seconds=0.0)
 

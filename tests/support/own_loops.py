@@ -33,6 +33,8 @@ class Setting:
     loader: "DataLoader[Any]"
     inputs: Tensor
     targets: Tensor
+    leaves: bool = False
+    given: Any = None
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(self.model(inputs), targets)
@@ -120,6 +122,22 @@ def counting_itself(run: Any, it: Setting, epochs: int) -> None:
                 run.log(loss=loss)
 
 
+def in_two_phases(run: Any, it: Setting, epochs: int) -> None:
+    """Two loops one after the other, the first left early."""
+    with attached(run, it) as run:
+        given = []
+        for phase, count in enumerate((2, epochs)):
+            for epoch in run.epochs(count):
+                given.append((phase, epoch))
+                for x, y in run.batches(it.loader):
+                    loss = it.loss(x, y)
+                    it.update(loss)
+                    run.log(loss=loss)
+                if phase == 0 and epoch == 0 and it.leaves:
+                    break
+        it.given = given
+
+
 LOOPS: tuple[Callable[[Any, Setting, int], None], ...] = (
     scheduled,
     by_epoch,
@@ -127,6 +145,7 @@ LOOPS: tuple[Callable[[Any, Setting, int], None], ...] = (
     accumulated,
     in_two_passes,
     counting_itself,
+    in_two_phases,
 )
 
 

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 import torch
-from support.own_loops import BATCHES, LOOPS, Setting, by_epoch, counting_itself, ran, scheduled, setting
+from support.own_loops import (
+    BATCHES,
+    LOOPS,
+    Setting,
+    by_epoch,
+    counting_itself,
+    in_two_phases,
+    ran,
+    scheduled,
+    setting,
+)
 
 from trainconsole.engine.protocol.events import Branched, CommandApplied, CommandRejected, EpochEnded
 from trainconsole.engine.record.run_directory import read_rows
@@ -30,7 +40,7 @@ def test_what_was_taken_back_leaves_no_trace(loop: Loop, commands: tuple[str, ..
     assert steered.finished.step == plain.finished.step
 
 
-@pytest.mark.parametrize("loop", [loop for loop in LOOPS if loop is not counting_itself])
+@pytest.mark.parametrize("loop", [loop for loop in LOOPS if loop not in (counting_itself, in_two_phases)])
 def test_an_epoch_is_given_again(loop: Loop, tmp_path: Path) -> None:
     plain = ran(tmp_path, loop)
     # From the second or third epoch back into the first.
@@ -93,3 +103,34 @@ def test_rows_say_the_rate_that_each_update_used(tmp_path: Path) -> None:
     second = steered.of(CommandApplied)[1]
     assert second.after["lr"] == pytest.approx(0.01)
     assert second.before["lr"] == pytest.approx(float(plain[9]) * 0.5)
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_each_loop_of_a_script_is_given_its_own_epochs(tmp_path: Path, leaves: bool) -> None:
+    it = setting()
+    it.leaves = leaves
+    done = ran(tmp_path, in_two_phases, it=it)
+    first = [(0, 0)] if leaves else [(0, 0), (0, 1)]
+    assert it.given == [*first, (1, 0), (1, 1), (1, 2)]
+    assert done.finished.step == len(it.given) * BATCHES
+    assert done.finished.note == ""
+
+
+def test_there_is_no_way_back_into_a_loop_that_was_left(tmp_path: Path) -> None:
+    steered = ran(tmp_path, in_two_phases, "step 2: lr x0.5", f"step {2 * BATCHES + 1}: undo")
+    (refused,) = steered.of(CommandRejected)
+    assert "a run.epochs loop that the script has left" in refused.reason
+    assert steered.finished.step == 5 * BATCHES
+
+
+def test_a_second_attach_is_told_that_it_cannot_be_started_again(tmp_path: Path) -> None:
+    from trainconsole.engine.common.errors import UserError
+    from trainconsole.engine.config.run import RunConfig, Script
+    from trainconsole.engine.runs.launch import prepare, reopen
+    from trainconsole.engine.runs.replay import recipe
+
+    config = RunConfig(script=Script(cwd=str(tmp_path), call=2))
+    path = prepare(config, "loop", runs=tmp_path, data_dir=tmp_path).path
+    for again in (lambda: reopen(path, default_data_dir=tmp_path), lambda: recipe(path)):
+        with pytest.raises(UserError, match="attach call 2 "):
+            again()
