@@ -100,7 +100,10 @@ class Noticing:
     def _give_up(self, error: Exception) -> None:
         self._let_go()
         if sys.stderr is not None:
-            sys.stderr.write(f"trainconsole: the script goes on unwatched: {type(error).__name__}: {error}\n")
+            from trainconsole.engine.common.escapes import message
+
+            why = f"trainconsole: the script goes on unwatched: {type(error).__name__}: {error}"
+            print(message(why), file=sys.stderr)
 
     def _let_go(self) -> None:
         """Within a step, whose hooks torch goes through just now: what they call does nothing more."""

@@ -21,7 +21,7 @@ SHORT = {
     "unchanged_gpt.py": ["--steps", "8", "--eval-interval", "4"],
 }
 ATTACHED = ["attached.py", "amp_accumulation_ema.py", "gan.py", "char_transformer.py"]
-NOT_HERE = ["lightning_module.py", "hf_trainer.py"]
+NOT_HERE = ["lightning_module.py", "hf_trainer.py", "accelerate_loop.py", "skorch_net.py"]
 """They need packages that are not installed here."""
 
 
