@@ -61,6 +61,9 @@ class Live:
         self._given: set[Any] = set()
 
     def attach(self, **objects: Any) -> Run:
+        # As in a process of its own: this is the first call.
+        attaching.conclude_all()
+        attaching._sessions.clear()
         found = attaching.attach(runs_dir=self.folder, **objects)
         assert isinstance(found, Run)
         self.run = found
