@@ -37,8 +37,8 @@ def attach(
     started again to measure whether undo and resume are exact over so many updates, and ends with what came
     of it.
 
-    With TRAINCONSOLE=off in the environment nothing happens. Raises trainconsole's UserError, a ValueError's
-    cousin with one to three lines of text, where something given has no state, or the run cannot be recorded.
+    With TRAINCONSOLE=off in the environment nothing happens. Raises UserError, one to three lines of
+    text, where something given has no state, or the run cannot be recorded.
     """
     from trainconsole.engine.attach.attach import attach
 

@@ -15,6 +15,7 @@ from trainconsole.engine.attach import before_attaching
 from trainconsole.engine.attach.host import OwnHost
 from trainconsole.engine.attach.run import Off, Run
 from trainconsole.engine.attach.session import Session
+from trainconsole.engine.common import environment
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.common.escapes import message
 from trainconsole.engine.config.run import RunConfig, Script
@@ -23,7 +24,7 @@ from trainconsole.engine.own_loop.steered_loop import SteeredLoop
 from trainconsole.engine.record import run_directory
 from trainconsole.engine.runs import scripts
 from trainconsole.engine.runs.launch import prepare, started_for
-from trainconsole.engine.runs.scripts import Start
+from trainconsole.engine.runs.scripts import ONE_OF_SEVERAL, Start
 from trainconsole.engine.tensors.random_state import seed_generators
 from trainconsole.engine.verify import parent, record
 
@@ -44,15 +45,14 @@ def attach(
     **objects: Any,
 ) -> Run | Off:
     """See trainconsole.attach."""
-    if is_off() or _is_other_rank():
+    if environment.is_off() or not environment.is_first():
+        return Off()
+    if environment.has_others():
+        _say(f"trainconsole: {ONE_OF_SEVERAL}; it trains as without")
         return Off()
     registered = Registered(objects)
     before_attaching.call()
     return Run(opened(SteeredLoop(registered, grad_norm=grad_norm), name, Path(runs_dir), seed, verify))
-
-
-def is_off() -> bool:
-    return os.environ.get("TRAINCONSOLE", "").lower() in ("off", "0", "no")
 
 
 def opened(loop: SteeredLoop, name: str, runs: Path, seed: int | None, verify: int = 0) -> Session:
@@ -111,11 +111,6 @@ def _verify(steps: int, name: str, runs: Path) -> NoReturn:
     _, found = parent.verify(script, runs=runs, steps=steps, name=name, command_line=command, say=_say)
     print(message(found.told), flush=True)
     sys.exit(parent.code(found))
-
-
-def _is_other_rank() -> bool:
-    """Whether this is one of several processes that train together, and not the first."""
-    return os.environ.get("RANK", "0") not in ("", "0")
 
 
 def _tell_of_exceptions() -> None:

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trainconsole.engine.attach.attach import is_off, opened
+from trainconsole.engine.attach.attach import opened
 from trainconsole.engine.attach.carried import Carried
 from trainconsole.engine.attach.driven_loop import DrivenLoop
 from trainconsole.engine.attach.driver import Driver
 from trainconsole.engine.attach.session import Session
 from trainconsole.engine.attach.together import Together
+from trainconsole.engine.common.environment import is_off
 from trainconsole.engine.own_loop import commands as own_loop
 from trainconsole.engine.own_loop.numbers import Number, checked
 from trainconsole.engine.own_loop.registered import Registered

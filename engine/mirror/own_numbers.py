@@ -5,27 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
-from msgspec import Struct
 
-from trainconsole.engine.common.files import MIB, kind_of, open_regular, read_bytes
-from trainconsole.engine.record.meta import LARGEST
+from trainconsole.engine.common.files import MIB, kind_of, open_regular
 from trainconsole.engine.record.meta import NAME as META
+from trainconsole.engine.record.meta import told_scalars
 from trainconsole.engine.record.metric_rows import Rows
+from trainconsole.engine.record.scalar_names import FOLDER
+from trainconsole.engine.record.scalars import SCALAR
 
-RECORD = np.dtype([("step", "<u8"), ("branch", "<u4"), ("value", "<f4")])
-"""One value of a number: the updates done when it was given."""
-FOLDER = "scalars"
-MOST = MIB // RECORD.itemsize
-
-
-class _Names(Struct):
-    names: dict[str, str] = {}
-
-
-class _Meta(Struct):
-    scalars: _Names = msgspec.field(default_factory=_Names)
+MOST = MIB // SCALAR.itemsize
 
 
 class OwnFiles:
@@ -66,13 +55,14 @@ class OwnFiles:
             now = os.stat(self._run / META, follow_symlinks=False)
             if self._seen == (now.st_ino, now.st_mtime_ns):
                 return
-            found = msgspec.json.decode(read_bytes(self._run / META, LARGEST), type=_Meta).scalars.names
-        except (OSError, ValueError, RecursionError):
+        except OSError:
             return
         self._seen = now.st_ino, now.st_mtime_ns
-        for name, file in found.items():
-            if Path(file).name not in ("", "..") and file in (Path(file).name, f"{FOLDER}/{Path(file).name}"):
-                self._files.setdefault(name, self._run / FOLDER / Path(file).name)
+        told = told_scalars(self._run)
+        for name, file in told.items() if isinstance(told, dict) else ():
+            # Of a name that a run of ours could not have, too: it is escaped where it goes.
+            if isinstance(file, str) and "\0" not in file and Path(file).name == file:
+                self._files.setdefault(name, self._run / FOLDER / file)
 
 
 def by_branch(rows: Rows) -> list[Rows]:
@@ -84,15 +74,15 @@ def by_branch(rows: Rows) -> list[Rows]:
 def _records(file: Path, start: int) -> Rows:
     """At most MOST whole records from number `start` on; none where the file cannot be read."""
     if kind_of(file.parent) != "a directory":
-        return np.zeros(0, RECORD)
+        return np.zeros(0, SCALAR)
     try:
         fd = open_regular(file)
     except OSError:
-        return np.zeros(0, RECORD)
+        return np.zeros(0, SCALAR)
     try:
-        data = os.pread(fd, MOST * RECORD.itemsize, start * RECORD.itemsize)
+        data = os.pread(fd, MOST * SCALAR.itemsize, start * SCALAR.itemsize)
     except OSError:
         data = b""
     finally:
         os.close(fd)
-    return np.frombuffer(data, RECORD, len(data) // RECORD.itemsize)
+    return np.frombuffer(data, SCALAR, len(data) // SCALAR.itemsize)

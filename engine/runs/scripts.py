@@ -32,6 +32,11 @@ WAYS_BACK = (
     f" be brought back there; {TWO_LINES}"
 )
 """Why there is no undo, rewind, resume or replay of what never attached."""
+ONE_OF_SEVERAL = (
+    "several processes train one model, and what is done to one of them would part it from the others:"
+    " the callbacks for Trainers do it in all"
+)
+"""Why one process of a script that was started by torchrun and the like is not steered."""
 SECONDS = 10.0
 """That git may take to say what it knows."""
 

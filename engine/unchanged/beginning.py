@@ -1,6 +1,5 @@
 """The first step of a script that is watched: which process it is, and the record that is opened."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from trainconsole.engine.attach.beginning import Begun, described, started
 from trainconsole.engine.attach.host import OwnHost
 from trainconsole.engine.checkpoints.undo_stack import UndoStack
 from trainconsole.engine.checkpoints.writer import Saver
+from trainconsole.engine.common import environment
 from trainconsole.engine.config.run import RunConfig
 from trainconsole.engine.protocol import script
 from trainconsole.engine.protocol.events import Started
@@ -38,7 +38,7 @@ def claimed() -> Path | None:
         return None
     run = Path(start.path)
     taken = not run.is_dir() or (run / "events.jsonl").exists() or lock.is_held(run)
-    if taken or get_worker_info() is not None or os.environ.get("RANK", "0") not in ("", "0"):
+    if taken or get_worker_info() is not None or not environment.is_first():
         return None
     scripts.given()
     return run
@@ -53,7 +53,7 @@ def begin(loop: WatchedLoop, host: OwnHost, config: RunConfig) -> Outside:
     travel = NoWayBack(loop, report, saver, UndoStack(host.run), {})
     scripted = script.Script(config.commands)
     boundary = WatchedBoundary(loop, report, travel, scripted, host.inbox, _no_evaluation)
-    boundary.loop, boundary.scripted = loop, bool(config.commands)
+    boundary.loop = loop
     host.report = report
     report.patient = True
     report.publish("training", in_force=loop.in_force())

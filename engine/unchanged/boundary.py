@@ -1,6 +1,7 @@
 """The step boundary of a script that is watched from outside: what it cannot do it refuses, and says why."""
 
 from trainconsole.engine.boundary.boundary import Boundary
+from trainconsole.engine.common import environment
 from trainconsole.engine.common.errors import UserError
 from trainconsole.engine.own_loop.numbers import Update
 from trainconsole.engine.protocol import commands
@@ -8,8 +9,11 @@ from trainconsole.engine.protocol.commands import Command, Request
 from trainconsole.engine.reporting.effect import Effect
 from trainconsole.engine.reporting.refusals import Refused
 from trainconsole.engine.rewind.rewind import Travel
-from trainconsole.engine.runs.scripts import TWO_LINES, WAYS_BACK
+from trainconsole.engine.runs.scripts import ONE_OF_SEVERAL, TWO_LINES, WAYS_BACK
 from trainconsole.engine.unchanged.loop import WatchedLoop
+
+HARMLESS = (commands.Pause, commands.Resume, commands.Next, commands.SaveCheckpoint)
+"""What may be done to one of several processes that train one model."""
 
 
 class NoWayBack(Travel):
@@ -20,27 +24,23 @@ class NoWayBack(Travel):
 
 
 class WatchedBoundary(Boundary[Update]):
-    """`loop` is what it steers; `scripted` says whether there are commands beside those that arrive."""
+    """`loop` is what it steers."""
 
     loop: WatchedLoop
-    scripted = False
     _told_rates: object = None
-
-    def serve(self) -> None:
-        """Where nothing is scripted and nobody has asked for anything, in a tenth of the time."""
-        if self.scripted or self._pausing.paused or self.waiting.arrived():
-            super().serve()
 
     def read_back(self) -> None:
         """With the rates, which a scheduler of the script changes."""
-        super().read_back()
         self.loop.forget()
+        super().read_back()
         now = (self.loop.settings.rate(), self.loop.settings.rates())
         if now != self._told_rates:
             self._told_rates = now
             self._report.publish(in_force=self.loop.in_force())
 
     def _obey(self, command: Command, request: Request) -> None:
+        if environment.has_others() and not isinstance(command, HARMLESS):
+            raise Refused(ONE_OF_SEVERAL)
         match command:
             case commands.Undo() | commands.Rewind():
                 raise Refused(WAYS_BACK)

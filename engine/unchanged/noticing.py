@@ -13,17 +13,16 @@ from torch import optim
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from trainconsole.engine.attach import before_attaching
+from trainconsole.engine.common.environment import is_off
 from trainconsole.engine.unchanged.losses import Losses
 
 if TYPE_CHECKING:
     from trainconsole.engine.unchanged.watch import Watch
 
-OFF = ("off", "0", "no")
-
 
 def install() -> None:
     """Notice this process, unless TRAINCONSOLE=off."""
-    if os.environ.get("TRAINCONSOLE", "").lower() not in OFF:
+    if not is_off():
         Noticing()
 
 

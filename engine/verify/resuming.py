@@ -2,45 +2,26 @@
 
 import os
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 from msgspec.structs import replace
 
-from trainconsole.engine.own_loop.data_order import Order
 from trainconsole.engine.own_loop.loop import OwnLoop
-from trainconsole.engine.own_loop.numbers import Number
 from trainconsole.engine.protocol.commands import Request
 from trainconsole.engine.protocol.events import Finding
 from trainconsole.engine.verify import record
 from trainconsole.engine.verify.causes import needs_another, verdict
 from trainconsole.engine.verify.record import Verification
-from trainconsole.engine.verify.verifier import Opened, Verifier, no_more_data
-from trainconsole.engine.verify.witness import Witness
+from trainconsole.engine.verify.verifier import no_more_data
+from trainconsole.engine.verify.witness import Witnessed
 
 
-class Resuming(Verifier):
+class Resuming(Witnessed):
     """`seen` is what the processes before this one saw."""
 
     def __init__(self, loop: OwnLoop, seen: Verification) -> None:
         self._seen = seen
-        self._loop, self._witness = loop, Witness(loop)
+        super().__init__(loop)
         self._over = False
-
-    def begin(self, opened: Opened) -> None:
-        self._open = opened
-
-    def reads(self, source: Any, order: Order) -> None:
-        self._witness.reads(source, order)
-
-    def gives(self, batch: Any) -> None:
-        self._witness.gives(batch)
-
-    def measured(self, numbers: Mapping[str, float]) -> None:
-        self._witness.measured(numbers)
-
-    def updated(self, logged: Mapping[str, list[Number]]) -> None:
-        self._witness.updated(logged)
 
     def before(self) -> None:
         if self._over or len(self._witness.moments) >= len(self._seen.first.moments):

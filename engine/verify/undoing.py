@@ -4,12 +4,10 @@ goes on from the state that they began with."""
 import os
 import signal
 import sys
-from collections.abc import Generator, Mapping
-from typing import Any, NoReturn
+from collections.abc import Generator
+from typing import NoReturn
 
-from trainconsole.engine.own_loop.data_order import Order
 from trainconsole.engine.own_loop.loop import OwnLoop
-from trainconsole.engine.own_loop.numbers import Number
 from trainconsole.engine.protocol.commands import Request
 from trainconsole.engine.protocol.events import CommandRejected
 from trainconsole.engine.record import run_directory
@@ -17,19 +15,19 @@ from trainconsole.engine.verify import record
 from trainconsole.engine.verify.parts import Found, Search
 from trainconsole.engine.verify.plan import Again, Undone, passes
 from trainconsole.engine.verify.record import CHECKPOINT, WARM, Part, Pass, Verification
-from trainconsole.engine.verify.verifier import Opened, Verifier, no_more_data
-from trainconsole.engine.verify.witness import Witness
+from trainconsole.engine.verify.verifier import no_more_data
+from trainconsole.engine.verify.witness import Witnessed
 
 ORDER = ("module", "optimizer", "state", "generator", "tensor")
 """What is kept longest where something can be left out."""
 
 
-class Undoing(Verifier):
+class Undoing(Witnessed):
     """`wanted` is the pass being made, None until the first one is whole."""
 
     def __init__(self, loop: OwnLoop, asked: int) -> None:
-        self._loop, self._asked = loop, asked
-        self._witness = Witness(loop)
+        super().__init__(loop)
+        self._asked = asked
         self._first: Pass | None = None
         self._found: dict[str, Found] = {}
         self._moved: list[str] = []
@@ -40,21 +38,6 @@ class Undoing(Verifier):
         self._made: list[Pass] = []
         self._wanted: Again | None = None
         self._plan: Generator[Again, Pass, Undone] | None = None
-
-    def begin(self, opened: Opened) -> None:
-        self._open = opened
-
-    def reads(self, source: Any, order: Order) -> None:
-        self._witness.reads(source, order)
-
-    def gives(self, batch: Any) -> None:
-        self._witness.gives(batch)
-
-    def measured(self, numbers: Mapping[str, float]) -> None:
-        self._witness.measured(numbers)
-
-    def updated(self, logged: Mapping[str, list[Number]]) -> None:
-        self._witness.updated(logged)
 
     # --- boundaries ---
 

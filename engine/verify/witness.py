@@ -14,6 +14,7 @@ from trainconsole.engine.verify.comparing import RANDOM
 from trainconsole.engine.verify.digests import digest
 from trainconsole.engine.verify.kept import own_generators
 from trainconsole.engine.verify.record import Moment, Pass, Source
+from trainconsole.engine.verify.verifier import Opened, Verifier
 
 REMEMBERED = 64
 """Batches by which one is known that the script holds."""
@@ -90,3 +91,27 @@ class Witness:
 
     def taken(self) -> Pass:
         return Pass(start=self._start, moments=tuple(self.moments))
+
+
+class Witnessed(Verifier):
+    """A verifier whose witness is told all that the session tells; `begin` comes before all else."""
+
+    _open: Opened
+
+    def __init__(self, loop: OwnLoop) -> None:
+        self._loop, self._witness = loop, Witness(loop)
+
+    def begin(self, opened: Opened) -> None:
+        self._open = opened
+
+    def reads(self, source: Any, order: Order) -> None:
+        self._witness.reads(source, order)
+
+    def gives(self, batch: Any) -> None:
+        self._witness.gives(batch)
+
+    def measured(self, numbers: Mapping[str, float]) -> None:
+        self._witness.measured(numbers)
+
+    def updated(self, logged: Mapping[str, list[Number]]) -> None:
+        self._witness.updated(logged)
